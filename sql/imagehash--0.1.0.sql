@@ -1,0 +1,235 @@
+-- imagehash 0.1.0: the type, its operators, the access method `hamming`, and the functions on images.
+
+\echo Use "CREATE EXTENSION imagehash" to load this file. \quit
+
+-- ---------------------------------------------------------------------------------------------------------
+-- type
+-- ---------------------------------------------------------------------------------------------------------
+
+CREATE TYPE imagehash;
+
+CREATE FUNCTION imagehash_in(cstring, oid, integer) RETURNS imagehash
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_in(cstring, oid, integer) IS 'input function of type imagehash';
+
+CREATE FUNCTION imagehash_out(imagehash) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_out(imagehash) IS 'output function of type imagehash';
+
+CREATE FUNCTION imagehash_recv(internal, oid, integer) RETURNS imagehash
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_recv(internal, oid, integer) IS
+    'binary input of type imagehash: the method as a 4-byte integer, then the bytes of the code';
+
+CREATE FUNCTION imagehash_send(imagehash) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_send(imagehash) IS
+    'binary output of type imagehash: the method as a 4-byte integer, then the bytes of the code';
+
+CREATE FUNCTION imagehash_typmod_in(cstring[]) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_typmod_in(cstring[]) IS 'length modifier of type imagehash, in bits';
+
+CREATE TYPE imagehash (
+    INPUT = imagehash_in,
+    OUTPUT = imagehash_out,
+    RECEIVE = imagehash_recv,
+    SEND = imagehash_send,
+    TYPMOD_IN = imagehash_typmod_in,
+    INTERNALLENGTH = VARIABLE,
+    ALIGNMENT = int4,
+    STORAGE = plain
+);
+COMMENT ON TYPE imagehash IS
+    'binary code of an image: 8 to 1024 bits, a multiple of 8, and the method that made it; imagehash(n) fixes the length. '
+    'Text is hexadecimal, preceded by method and colon where the method is known: perceptual:9fee256239984d71';
+
+CREATE FUNCTION bit_length(imagehash) RETURNS integer
+    AS 'MODULE_PATHNAME', 'imagehash_bit_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bit_length(imagehash) IS 'length of a hash in bits';
+
+CREATE FUNCTION imagehash_method(imagehash) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_method(imagehash) IS
+    'the method that made a hash: average, difference, perceptual, ..., semantic-xxxxxxxx (the first four bytes of the '
+    'SHA-256 over network and hasher weights), or unknown (a plain hexadecimal literal or a cast)';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- casts
+-- ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION imagehash(imagehash, integer, boolean) RETURNS imagehash
+    AS 'MODULE_PATHNAME', 'imagehash_enforce_typmod' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash(imagehash, integer, boolean) IS
+    'checks the length of a hash against imagehash(n); error 22026 where it differs';
+CREATE CAST (imagehash AS imagehash) WITH FUNCTION imagehash(imagehash, integer, boolean) AS IMPLICIT;
+
+CREATE FUNCTION imagehash(bit varying) RETURNS imagehash
+    AS 'MODULE_PATHNAME', 'imagehash_from_bit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash(bit varying) IS 'hash of unknown method from a bit string of 8 to 1024 bits, a multiple of 8';
+CREATE FUNCTION imagehash(bit) RETURNS imagehash
+    AS 'MODULE_PATHNAME', 'imagehash_from_bit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash(bit) IS 'hash of unknown method from a bit string of 8 to 1024 bits, a multiple of 8';
+CREATE FUNCTION imagehash(bytea) RETURNS imagehash
+    AS 'MODULE_PATHNAME', 'imagehash_from_bytea' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash(bytea) IS
+    'hash of unknown method whose code is these 1 to 128 bytes (not the hash of an image: see perceptual_hash and semantic_hash)';
+CREATE FUNCTION imagehash(bigint) RETURNS imagehash
+    AS 'MODULE_PATHNAME', 'imagehash_from_bigint' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash(bigint) IS 'hash of 64 bits and unknown method; the highest bit comes first';
+
+CREATE FUNCTION imagehash_to_bit(imagehash) RETURNS bit
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_to_bit(imagehash) IS 'the code as a bit string; the method is lost';
+CREATE FUNCTION imagehash_to_varbit(imagehash) RETURNS bit varying
+    AS 'MODULE_PATHNAME', 'imagehash_to_bit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_to_varbit(imagehash) IS 'the code as a bit string; the method is lost';
+CREATE FUNCTION imagehash_to_bytea(imagehash) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_to_bytea(imagehash) IS 'the bytes of the code; the method is lost';
+CREATE FUNCTION imagehash_to_bigint(imagehash) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_to_bigint(imagehash) IS
+    'a hash of 64 bits as a number, its first bit the sign; the method is lost; error 22003 for other lengths';
+
+CREATE CAST (bit AS imagehash) WITH FUNCTION imagehash(bit) AS ASSIGNMENT;
+CREATE CAST (bit varying AS imagehash) WITH FUNCTION imagehash(bit varying) AS ASSIGNMENT;
+CREATE CAST (bytea AS imagehash) WITH FUNCTION imagehash(bytea) AS ASSIGNMENT;
+CREATE CAST (bigint AS imagehash) WITH FUNCTION imagehash(bigint);
+CREATE CAST (imagehash AS bit) WITH FUNCTION imagehash_to_bit(imagehash) AS ASSIGNMENT;
+CREATE CAST (imagehash AS bit varying) WITH FUNCTION imagehash_to_varbit(imagehash) AS ASSIGNMENT;
+CREATE CAST (imagehash AS bytea) WITH FUNCTION imagehash_to_bytea(imagehash) AS ASSIGNMENT;
+CREATE CAST (imagehash AS bigint) WITH FUNCTION imagehash_to_bigint(imagehash);
+
+-- ---------------------------------------------------------------------------------------------------------
+-- equality and order
+-- ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION imagehash_eq(imagehash, imagehash) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_eq(imagehash, imagehash) IS 'implementation of = operator';
+CREATE FUNCTION imagehash_ne(imagehash, imagehash) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_ne(imagehash, imagehash) IS 'implementation of <> operator';
+CREATE FUNCTION imagehash_lt(imagehash, imagehash) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_lt(imagehash, imagehash) IS 'implementation of < operator';
+CREATE FUNCTION imagehash_le(imagehash, imagehash) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_le(imagehash, imagehash) IS 'implementation of <= operator';
+CREATE FUNCTION imagehash_gt(imagehash, imagehash) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_gt(imagehash, imagehash) IS 'implementation of > operator';
+CREATE FUNCTION imagehash_ge(imagehash, imagehash) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_ge(imagehash, imagehash) IS 'implementation of >= operator';
+CREATE FUNCTION imagehash_cmp(imagehash, imagehash) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_cmp(imagehash, imagehash) IS 'btree comparison: less, equal, greater as -1, 0, 1';
+CREATE FUNCTION imagehash_hash(imagehash) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_hash(imagehash) IS 'hash function for hash indexes, hash joins and GROUP BY';
+CREATE FUNCTION imagehash_hash_extended(imagehash, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_hash_extended(imagehash, bigint) IS 'hash function with a seed, for hash partitioning';
+
+CREATE OPERATOR = (
+    LEFTARG = imagehash, RIGHTARG = imagehash, FUNCTION = imagehash_eq,
+    COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+COMMENT ON OPERATOR = (imagehash, imagehash) IS 'same length, method and code (a hash of unknown method equals none of a known one)';
+CREATE OPERATOR <> (
+    LEFTARG = imagehash, RIGHTARG = imagehash, FUNCTION = imagehash_ne,
+    COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR <> (imagehash, imagehash) IS 'not equal';
+CREATE OPERATOR < (
+    LEFTARG = imagehash, RIGHTARG = imagehash, FUNCTION = imagehash_lt,
+    COMMUTATOR = >, NEGATOR = >=, RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR < (imagehash, imagehash) IS 'less than: by length, code, method; for sorting only';
+CREATE OPERATOR <= (
+    LEFTARG = imagehash, RIGHTARG = imagehash, FUNCTION = imagehash_le,
+    COMMUTATOR = >=, NEGATOR = >, RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR <= (imagehash, imagehash) IS 'less than or equal: by length, code, method; for sorting only';
+CREATE OPERATOR > (
+    LEFTARG = imagehash, RIGHTARG = imagehash, FUNCTION = imagehash_gt,
+    COMMUTATOR = <, NEGATOR = <=, RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR > (imagehash, imagehash) IS 'greater than: by length, code, method; for sorting only';
+CREATE OPERATOR >= (
+    LEFTARG = imagehash, RIGHTARG = imagehash, FUNCTION = imagehash_ge,
+    COMMUTATOR = <=, NEGATOR = <, RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR >= (imagehash, imagehash) IS 'greater than or equal: by length, code, method; for sorting only';
+
+CREATE OPERATOR CLASS imagehash_btree_ops DEFAULT FOR TYPE imagehash USING btree AS
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+    FUNCTION 1 imagehash_cmp(imagehash, imagehash),
+    FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS imagehash_btree_ops USING btree IS 'equality and sorting of hashes';
+
+CREATE OPERATOR CLASS imagehash_hash_ops DEFAULT FOR TYPE imagehash USING hash AS
+    OPERATOR 1 =,
+    FUNCTION 1 imagehash_hash(imagehash),
+    FUNCTION 2 imagehash_hash_extended(imagehash, bigint);
+COMMENT ON OPERATOR CLASS imagehash_hash_ops USING hash IS 'equality of hashes';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Hamming distance
+-- ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION hamming_distance(imagehash, imagehash) RETURNS integer
+    AS 'MODULE_PATHNAME', 'imagehash_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hamming_distance(imagehash, imagehash) IS
+    'number of bits in which two hashes differ; error 22023 where their lengths differ or their methods are known and differ';
+
+CREATE OPERATOR <~> (
+    LEFTARG = imagehash, RIGHTARG = imagehash, FUNCTION = hamming_distance, COMMUTATOR = <~>
+);
+COMMENT ON OPERATOR <~> (imagehash, imagehash) IS
+    'Hamming distance: the number of bits in which two hashes differ; an index USING hamming serves ORDER BY hash <~> query';
+
+CREATE TYPE hamming_ball AS (center imagehash, radius integer);
+COMMENT ON TYPE hamming_ball IS 'the hashes within radius bits of center: right side of <@';
+
+CREATE FUNCTION imagehash_in_ball(imagehash, hamming_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_in_ball(imagehash, hamming_ball) IS 'implementation of <@ operator';
+
+CREATE OPERATOR <@ (
+    LEFTARG = imagehash, RIGHTARG = hamming_ball, FUNCTION = imagehash_in_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@ (imagehash, hamming_ball) IS
+    'the hash lies in the ball: what an index is asked when a query says hamming_within(hash, center, radius)';
+
+CREATE FUNCTION imagehash_within_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+COMMENT ON FUNCTION imagehash_within_support(internal) IS 'planner support of hamming_within';
+
+CREATE FUNCTION hamming_within(imagehash, imagehash, radius integer) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'imagehash_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT imagehash_within_support;
+COMMENT ON FUNCTION hamming_within(imagehash, imagehash, integer) IS
+    'whether two hashes differ in at most radius bits; served by an index USING hamming on either hash; '
+    'error 22023 where lengths differ or methods are known and differ';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- access method
+-- ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION hamming_handler(internal) RETURNS index_am_handler
+    AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON FUNCTION hamming_handler(internal) IS 'handler of access method hamming';
+
+CREATE ACCESS METHOD hamming TYPE INDEX HANDLER hamming_handler;
+COMMENT ON ACCESS METHOD hamming IS 'exact nearest neighbours and radius queries by Hamming distance';
+
+CREATE OPERATOR CLASS imagehash_hamming_ops DEFAULT FOR TYPE imagehash USING hamming AS
+    OPERATOR 1 <~> (imagehash, imagehash) FOR ORDER BY integer_ops,
+    OPERATOR 2 = (imagehash, imagehash),
+    OPERATOR 3 <@ (imagehash, hamming_ball);
+COMMENT ON OPERATOR CLASS imagehash_hamming_ops USING hamming IS
+    'ORDER BY hash <~> query, hamming_within(hash, query, radius), hash = query, hash IS NULL';

@@ -1,0 +1,11 @@
+// imagehash.so: the type, its operators and the index. Links neither OpenCV nor LibTorch.
+#include "pg/settings.h"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PGDLLEXPORT void _PG_init();
+}
+
+extern "C" void _PG_init() {
+    imagehash::pg::define_settings();
+}

@@ -1,0 +1,90 @@
+// PostgreSQL's headers, as C++ can include them; the one place that knows PostgreSQL versions.
+//
+// Include it first. Never include it together with LibTorch or OpenCV headers: their macros clash.
+// What differs between PostgreSQL 15 and 18 is evened out here, so that no other file asks for
+// PG_VERSION_NUM.
+#pragma once
+
+extern "C" {
+#include "postgres.h"
+// Before PostgreSQL 16 PGDLLEXPORT is empty on Unix, and -fvisibility=hidden would hide the SQL functions.
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#include "fmgr.h"
+#include "access/relscan.h"
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/tuplesort.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+}
+
+// Defines the C entry point of an SQL function: IMAGEHASH_FUNCTION(name) { ... PG_RETURN_...; }
+#define IMAGEHASH_FUNCTION(name) \
+    extern "C" {                 \
+    PG_FUNCTION_INFO_V1(name);   \
+    }                            \
+    extern "C" PGDLLEXPORT Datum name(PG_FUNCTION_ARGS)
+
+// Reports an error of an input function: softly where PostgreSQL (16 and later) asks for that, else as
+// ereport(ERROR).
+#if PG_VERSION_NUM >= 160000
+#define imagehash_input_error(...) ereturn(fcinfo->context, static_cast<Datum>(0), __VA_ARGS__)
+#else
+#define imagehash_input_error(...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+namespace imagehash::pg {
+
+// Adds a block to the end of a relation's fork; returned pinned and exclusively locked.
+inline Buffer extend_fork(Relation relation, ForkNumber fork) {
+#if PG_VERSION_NUM >= 160000
+    return ExtendBufferedRel(BMR_REL(relation), fork, nullptr, EB_LOCK_FIRST);
+#else
+    if (!RELATION_IS_LOCAL(relation)) LockRelationForExtension(relation, ExclusiveLock);
+    Buffer buffer = ReadBufferExtended(relation, fork, P_NEW, RBM_ZERO_AND_LOCK, nullptr);
+    if (!RELATION_IS_LOCAL(relation)) UnlockRelationForExtension(relation, ExclusiveLock);
+    return buffer;
+#endif
+}
+inline Buffer extend_relation(Relation relation) {
+    return extend_fork(relation, MAIN_FORKNUM);
+}
+inline Buffer extend_init_fork(Relation relation) {
+    return extend_fork(relation, INIT_FORKNUM);
+}
+
+// The next datum of a sort; the caller does not need a copy.
+inline bool next_sorted_datum(Tuplesortstate *sort, Datum *value) {
+    bool is_null;
+#if PG_VERSION_NUM >= 160000
+    return tuplesort_getdatum(sort, true, false, value, &is_null, nullptr);
+#else
+    return tuplesort_getdatum(sort, true, value, &is_null, nullptr);
+#endif
+}
+
+// Counts an index scan in pg_stat_user_indexes, and in EXPLAIN where it shows searches (PostgreSQL 18).
+inline void count_index_scan(IndexScanDesc scan) {
+    pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+    if (scan->instrument) scan->instrument->nsearches++;
+#endif
+}
+
+// Sleeps where vacuum's cost limit says so; also checks for interrupts.
+inline void vacuum_delay() {
+#if PG_VERSION_NUM >= 180000
+    vacuum_delay_point(false);
+#else
+    vacuum_delay_point();
+#endif
+}
+
+}  // namespace imagehash::pg

@@ -1,0 +1,103 @@
+// Planner support for hamming_within(a, b, radius): lets an index answer it, and estimates its selectivity.
+#include "index/strategies.h"
+#include "pg/imagehash.h"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_amop.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/catcache.h"
+#include "utils/syscache.h"
+}
+
+#include <cmath>
+
+namespace imagehash::pg {
+
+// Rows that are near a given picture without being chance hits: what duplicates there are.
+static const double near_duplicates = 0.0005;
+
+// Probability that two unrelated hashes of `bits` fair, independent bits lie within the radius.
+static double chance_within(int bits, int radius) {
+    double sum = 0;
+    for (int d = 0; d <= radius && d <= bits; d++)
+        sum += exp(lgamma(bits + 1.0) - lgamma(d + 1.0) - lgamma(bits - d + 1.0) - bits * M_LN2);
+    return Min(sum, 1.0);
+}
+
+static const Const *constant_argument(List *arguments, int i) {
+    Node *node = static_cast<Node *>(list_nth(arguments, i));
+    return IsA(node, Const) ? reinterpret_cast<Const *>(node) : nullptr;
+}
+
+static double within_selectivity(List *arguments) {
+    const Const *radius = constant_argument(arguments, 2);
+    if (radius != nullptr && radius->constisnull) return 0;
+    int r = radius != nullptr ? DatumGetInt32(radius->constvalue) : 0;
+    if (r < 0) return 0;
+    int bits = 64;
+    for (int i = 0; i < 2; i++) {
+        const Const *hash = constant_argument(arguments, i);
+        if (hash == nullptr) continue;
+        if (hash->constisnull) return 0;
+        bits = datum_get_imagehash(hash->constvalue)->bits();
+    }
+    return Min(1.0, near_duplicates + chance_within(bits, r));
+}
+
+// The operator of the family that tests membership in a ball, and the type of its right side.
+static bool find_ball_operator(Oid opfamily, Oid *op, Oid *ball_type) {
+    bool found = false;
+    CatCList *members = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(opfamily));
+    for (int i = 0; i < members->n_members && !found; i++) {
+        auto amop = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&members->members[i]->tuple));
+        if (amop->amopstrategy != index::kWithinStrategy) continue;
+        *op = amop->amopopr;
+        *ball_type = amop->amoprighttype;
+        found = true;
+    }
+    ReleaseSysCacheList(members);
+    return found;
+}
+
+// hamming_within(hash, center, radius) as  hash <@ ROW(center, radius), or null if the index cannot take it.
+static List *ball_condition(SupportRequestIndexCondition *request) {
+    if (!IsA(request->node, FuncExpr) || request->indexarg > 1) return NIL;
+    List *arguments = reinterpret_cast<FuncExpr *>(request->node)->args;
+    Node *hash = static_cast<Node *>(list_nth(arguments, request->indexarg));
+    Node *center = static_cast<Node *>(list_nth(arguments, 1 - request->indexarg));
+    Node *radius = static_cast<Node *>(list_nth(arguments, 2));
+    Oid op, ball_type;
+    if (!is_pseudo_constant_for_index(request->root, center, request->index) ||
+        !is_pseudo_constant_for_index(request->root, radius, request->index) ||
+        !find_ball_operator(request->opfamily, &op, &ball_type))
+        return NIL;
+
+    RowExpr *ball = makeNode(RowExpr);
+    ball->args = list_make2(copyObject(center), copyObject(radius));
+    ball->row_typeid = ball_type;
+    ball->row_format = COERCE_EXPLICIT_CAST;
+    ball->location = -1;
+    request->lossy = false;
+    return list_make1(make_opclause(op, BOOLOID, false, reinterpret_cast<Expr *>(hash), reinterpret_cast<Expr *>(ball),
+                                    InvalidOid, InvalidOid));
+}
+
+}  // namespace imagehash::pg
+
+using namespace imagehash::pg;
+
+IMAGEHASH_FUNCTION(imagehash_within_support) {
+    Node *node = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
+    if (IsA(node, SupportRequestSelectivity)) {
+        auto request = reinterpret_cast<SupportRequestSelectivity *>(node);
+        request->selectivity = within_selectivity(request->args);
+        PG_RETURN_POINTER(request);
+    }
+    if (IsA(node, SupportRequestIndexCondition))
+        PG_RETURN_POINTER(ball_condition(reinterpret_cast<SupportRequestIndexCondition *>(node)));
+    PG_RETURN_POINTER(nullptr);
+}
