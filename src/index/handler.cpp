@@ -1,0 +1,55 @@
+// Tells PostgreSQL what the access method `hamming` can do.
+#include "index/access_method.h"
+#include "index/strategies.h"
+
+extern "C" {
+#include "access/reloptions.h"
+#include "catalog/pg_opclass.h"
+}
+
+namespace imagehash::index {
+
+// There are no storage parameters yet; a parameter that is given is an error.
+static bytea *hamming_options(Datum reloptions, bool validate) {
+    static relopt_kind kind = add_reloption_kind();
+    return static_cast<bytea *>(build_reloptions(reloptions, validate, kind, sizeof(int32), nullptr, 0));
+}
+
+static bool hamming_property(Oid /* index */, int attribute, IndexAMProperty property, const char * /* name */,
+                             bool *result, bool * /* is_null */) {
+    if (property != AMPROP_DISTANCE_ORDERABLE || attribute == 0) return false;
+    *result = true;
+    return true;
+}
+
+static IndexAmRoutine *make_routine() {
+    IndexAmRoutine *routine = makeNode(IndexAmRoutine);
+    routine->amstrategies = kWithinStrategy;
+    routine->amcanorderbyop = true;
+    routine->amoptionalkey = true;  // rows with a null hash are in the index too
+    routine->amsearchnulls = true;
+    routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_CLEANUP;
+    routine->amkeytype = InvalidOid;
+
+    routine->ambuild = hamming_build;
+    routine->ambuildempty = hamming_buildempty;
+    routine->aminsert = hamming_insert;
+    routine->ambulkdelete = hamming_bulkdelete;
+    routine->amvacuumcleanup = hamming_vacuumcleanup;
+    routine->amcostestimate = hamming_costestimate;
+    routine->amoptions = hamming_options;
+    routine->amproperty = hamming_property;
+    routine->amvalidate = hamming_validate;
+    routine->ambeginscan = hamming_beginscan;
+    routine->amrescan = hamming_rescan;
+    routine->amgettuple = hamming_gettuple;
+    routine->amgetbitmap = hamming_getbitmap;
+    routine->amendscan = hamming_endscan;
+    return routine;
+}
+
+}  // namespace imagehash::index
+
+IMAGEHASH_FUNCTION(hamming_handler) {
+    PG_RETURN_POINTER(imagehash::index::make_routine());
+}
