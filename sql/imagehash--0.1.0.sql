@@ -198,9 +198,13 @@ CREATE FUNCTION imagehash_in_ball(imagehash, hamming_ball) RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION imagehash_in_ball(imagehash, hamming_ball) IS 'implementation of <@ operator';
 
+CREATE FUNCTION imagehash_in_ball_sel(internal, oid, internal, integer) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_in_ball_sel(internal, oid, internal, integer) IS 'restriction selectivity of <@ operator';
+
 CREATE OPERATOR <@ (
     LEFTARG = imagehash, RIGHTARG = hamming_ball, FUNCTION = imagehash_in_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = imagehash_in_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@ (imagehash, hamming_ball) IS
     'the hash lies in the ball: what an index is asked when a query says hamming_within(hash, center, radius)';
@@ -233,3 +237,68 @@ CREATE OPERATOR CLASS imagehash_hamming_ops DEFAULT FOR TYPE imagehash USING ham
     OPERATOR 3 <@ (imagehash, hamming_ball);
 COMMENT ON OPERATOR CLASS imagehash_hamming_ops USING hamming IS
     'ORDER BY hash <~> query, hamming_within(hash, query, radius), hash = query, hash IS NULL';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- images
+-- ---------------------------------------------------------------------------------------------------------
+-- In a module of their own, which links OpenCV and LibTorch: a session that only searches never loads it.
+-- COST counts in cpu_operator_cost, so that the planner sees what a picture costs (milliseconds) beside a comparison
+-- (nanoseconds): it evaluates these functions last and, over a table of pictures, in parallel.
+
+CREATE FUNCTION image_info(image bytea, OUT format text, OUT width integer, OUT height integer,
+                           OUT orientation integer) RETURNS record
+    AS '$libdir/imagehash_vision', 'imagehash_image_info'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION image_info(bytea) IS
+    'what the header of an image says, no pixel is decoded: format (jpeg, png, webp, bmp, tiff, gif), width and height of '
+    'the stored pixels, EXIF orientation 1 to 8 (1 = upright); error 22023 where the data is no image in a known format, '
+    '0A000 where the format is known but not supported';
+
+CREATE FUNCTION average_hash(image bytea) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_average_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION average_hash(bytea) IS
+    '64 bits: 8x8 grey pixels, each above their mean or not, row by row; method average. Source: N. Krawetz, "Looks Like It" '
+    '(2011), as average_hash() of Python ImageHash. Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels '
+    'than imagehash.max_pixels';
+
+CREATE FUNCTION difference_hash(image bytea) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_difference_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION difference_hash(bytea) IS
+    '64 bits: 9x8 grey pixels, each brighter than its left neighbour or not, row by row; method difference. Source: '
+    'N. Krawetz, "Kind of Like That" (2013), as dhash() of Python ImageHash. Errors: 22023 bad image, 0A000 format not '
+    'supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION perceptual_hash(image bytea) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_perceptual_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION perceptual_hash(bytea) IS
+    '64 bits: the 8x8 lowest frequencies (DCT) of 32x32 grey pixels, each above their median or not; method perceptual. '
+    'Source: N. Krawetz, "Looks Like It" (2011), as phash() of Python ImageHash. Errors: 22023 bad image, 0A000 format not '
+    'supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION image_embedding(image bytea) RETURNS real[]
+    AS '$libdir/imagehash_vision', 'imagehash_image_embedding'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+COMMENT ON FUNCTION image_embedding(bytea) IS
+    '1280 non-negative values, not normalised, compared by the angle between them: the last layer before the classifier of '
+    'EfficientNet-Lite0 trained on ImageNet (M. Tan, Q. Le, 2019), on the centre 224x224 of the image with its short side '
+    'resized to 256. Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    'XX001 model file damaged';
+
+CREATE FUNCTION semantic_hash(image bytea) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_image'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+COMMENT ON FUNCTION semantic_hash(bytea) IS
+    '256 bits that are close for images of similar things: semantic_hash(image_embedding(image)). Source: R. Salakhutdinov, '
+    'G. Hinton, "Semantic hashing" (2009); A. Krizhevsky, G. Hinton, "Using very deep autoencoders for content-based image '
+    'retrieval" (2011). Errors as image_embedding';
+
+CREATE FUNCTION semantic_hash(embedding real[]) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_embedding'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+COMMENT ON FUNCTION semantic_hash(real[]) IS
+    '256 bits from an embedding of 1280 values, as image_embedding() makes them; its length as a vector does not matter. '
+    'Errors: 22023 wrong number of values, or one that is not finite; 22004 nulls; 2202E more than one dimension; XX001 '
+    'model file damaged';

@@ -74,6 +74,13 @@ static void start_scan(IndexScanDesc scan) {
     state->page_tids = static_cast<ItemPointer>(
         MemoryContextAlloc(state->context, sizeof(ItemPointerData) * Layout::of_words(0).capacity));
     state->page_tids_count = state->page_tids_next = 0;
+    state->on_null_page = false;
+    // Rows without a distance come after those that have one.
+    state->nulls_come_later = false;
+    if (scan->numberOfOrderBys > 0 && !state->question.null_query && state->question.codes) {
+        state->nulls_come_later = state->question.nulls;
+        state->question.nulls = false;
+    }
     if (state->question.order == Order::by_distance && state->question.codes) {
         start_bands(state);
         state->phase = Phase::ordered;
@@ -130,12 +137,12 @@ static bool next_unordered(IndexScanDesc scan) {
     return true;
 }
 
-// After the last row that has a distance come those that have none.
-static bool start_nulls(ScanState *state) {
-    if (!state->question.nulls) return false;
-    state->question.codes = false;
-    state->phase = Phase::unordered;
-    return true;
+static bool next_in_phase(IndexScanDesc scan, int *distance) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    if (state->phase == Phase::ordered) return next_in_order(scan, distance);
+    // Below every distance: where rows are rechecked, all of them are before the first is returned, as in a sort.
+    *distance = -1;
+    return next_unordered(scan);
 }
 
 static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
@@ -155,22 +162,17 @@ bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
     const Question &question = state->question;
     scan->xs_recheck = question.recheck || !IsMVCCSnapshot(scan->xs_snapshot);
     scan->xs_recheckorderby = question.recheck_order;
-    if (state->phase == Phase::ordered) {
-        int distance;
-        if (next_in_order(scan, &distance)) {
-            set_order_values(scan, distance, false);
-            return true;
-        }
-        if (!start_nulls(state)) state->phase = Phase::done;
+    int distance;
+    while (!next_in_phase(scan, &distance)) {
+        if (!state->nulls_come_later) return false;
+        state->nulls_come_later = false;
+        state->question.nulls = true;
+        state->question.codes = false;
+        state->next_block = kFirstDataBlock;
+        state->phase = Phase::unordered;
     }
-    if (state->phase == Phase::unordered) {
-        if (next_unordered(scan)) {
-            set_order_values(scan, 0, state->on_null_page || question.null_query);
-            return true;
-        }
-        state->phase = Phase::done;
-    }
-    return false;
+    set_order_values(scan, distance, state->on_null_page || question.null_query);
+    return true;
 }
 
 int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap) {

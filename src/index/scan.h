@@ -9,7 +9,7 @@ namespace imagehash::index {
 // No page has more entries: codes of one word, or none.
 constexpr int kMaxEntries = (BLCKSZ - kCodesOffset) / sizeof(ItemPointerData);
 
-enum class Phase { start, ordered, unordered, done };
+enum class Phase { start, ordered, unordered };
 
 struct ScanState {
     MemoryContext context;  // what a rescan forgets
@@ -25,6 +25,7 @@ struct ScanState {
     int page_tids_count;
     int page_tids_next;
     bool on_null_page;
+    bool nulls_come_later;
 
     // Ordered: a band of candidates after the other, nearest first, then one sort.
     uint64 *band;       // packed distance and TID, see ordered_scan.cpp

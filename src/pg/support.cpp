@@ -1,4 +1,5 @@
-// Planner support for hamming_within(a, b, radius): lets an index answer it, and estimates its selectivity.
+// Planner support for hamming_within(a, b, radius) and hash <@ ball: lets an index answer the one as the other, and
+// estimates their selectivity.
 #include "index/strategies.h"
 #include "pg/imagehash.h"
 
@@ -30,21 +31,15 @@ static double chance_within(int bits, int radius) {
 
 static const Const *constant_argument(List *arguments, int i) {
     Node *node = static_cast<Node *>(list_nth(arguments, i));
-    return IsA(node, Const) ? reinterpret_cast<Const *>(node) : nullptr;
+    return node != nullptr && IsA(node, Const) ? reinterpret_cast<Const *>(node) : nullptr;
 }
 
-static double within_selectivity(List *arguments) {
-    const Const *radius = constant_argument(arguments, 2);
-    if (radius != nullptr && radius->constisnull) return 0;
+// Arguments that are not constants are null pointers.
+static double selectivity_within(const Const *center, const Const *radius) {
+    if ((radius != nullptr && radius->constisnull) || (center != nullptr && center->constisnull)) return 0;
     int r = radius != nullptr ? DatumGetInt32(radius->constvalue) : 0;
     if (r < 0) return 0;
-    int bits = 64;
-    for (int i = 0; i < 2; i++) {
-        const Const *hash = constant_argument(arguments, i);
-        if (hash == nullptr) continue;
-        if (hash->constisnull) return 0;
-        bits = datum_get_imagehash(hash->constvalue)->bits();
-    }
+    int bits = center != nullptr ? datum_get_imagehash(center->constvalue)->bits() : 64;
     return Min(1.0, near_duplicates + chance_within(bits, r));
 }
 
@@ -94,10 +89,22 @@ IMAGEHASH_FUNCTION(imagehash_within_support) {
     Node *node = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
     if (IsA(node, SupportRequestSelectivity)) {
         auto request = reinterpret_cast<SupportRequestSelectivity *>(node);
-        request->selectivity = within_selectivity(request->args);
+        const Const *first = constant_argument(request->args, 0);
+        request->selectivity = selectivity_within(first != nullptr ? first : constant_argument(request->args, 1),
+                                                  constant_argument(request->args, 2));
         PG_RETURN_POINTER(request);
     }
     if (IsA(node, SupportRequestIndexCondition))
         PG_RETURN_POINTER(ball_condition(reinterpret_cast<SupportRequestIndexCondition *>(node)));
     PG_RETURN_POINTER(nullptr);
+}
+
+// Selectivity of  hash <@ ball. The ball is a row expression, as ball_condition() makes it, or something unknown.
+IMAGEHASH_FUNCTION(imagehash_in_ball_sel) {
+    List *arguments = reinterpret_cast<List *>(PG_GETARG_POINTER(2));
+    Node *ball = list_length(arguments) == 2 ? static_cast<Node *>(lsecond(arguments)) : nullptr;
+    if (ball == nullptr || !IsA(ball, RowExpr) || list_length(reinterpret_cast<RowExpr *>(ball)->args) != 2)
+        PG_RETURN_FLOAT8(near_duplicates);
+    List *fields = reinterpret_cast<RowExpr *>(ball)->args;
+    PG_RETURN_FLOAT8(selectivity_within(constant_argument(fields, 0), constant_argument(fields, 1)));
 }

@@ -1,0 +1,20 @@
+-- Hamming distance: <~>, hamming_within, <@, and what cannot be compared.
+SELECT 'ff'::imagehash <~> '00', 'ff'::imagehash <~> 'fe', '9fee256239984d71'::imagehash <~> '9fee256239984d71';
+SELECT repeat('ff', 128)::imagehash <~> repeat('00', 128)::imagehash;
+SELECT hamming_distance('0f', 'f0'), hamming_within('0f', 'ff', 4), hamming_within('0f', 'ff', 3), hamming_within('0f', '0f', -1);
+SELECT 'ff'::imagehash <~> NULL, hamming_within('ff', NULL, 1), hamming_within('ff', 'ff', NULL);
+SELECT '0f'::imagehash <@ ROW('ff', 4)::hamming_ball, '0f'::imagehash <@ ROW('ff', 3)::hamming_ball,
+       '0f'::imagehash <@ ROW(NULL, 3)::hamming_ball, '0f'::imagehash <@ ROW('ff', NULL)::hamming_ball, '0f'::imagehash <@ NULL;
+-- against PostgreSQL's own bit strings, at every length
+SELECT count(*) FROM generate_series(1, 128) n,
+    LATERAL (SELECT substr(repeat(md5(n::text), 8), 1, 2 * n)::imagehash a, substr(repeat(md5((-n)::text), 8), 1, 2 * n)::imagehash b) x
+WHERE a <~> b = length(replace((a::varbit # b::varbit)::text, '0', '')) AND a <~> b = b <~> a;
+
+-- an unknown method compares with any, known ones only with their own
+SELECT 'ff'::imagehash <~> 'average:fe', 'average:ff'::imagehash <~> 'average:fe', 'semantic-1a2b3c4d:ff'::imagehash <~> 'fe';
+SELECT 'perceptual:ff'::imagehash <~> 'average:fe';
+SELECT 'semantic-1a2b3c4d:ff'::imagehash <~> 'semantic-1a2b3c4e:fe';
+SELECT hamming_within('perceptual:ff', 'average:ff', 8);
+SELECT 'perceptual:ff'::imagehash <@ ROW('average:ff', 8)::hamming_ball;
+SELECT 'ff'::imagehash <~> 'ffff';
+SELECT hamming_within('ff', 'ffff', 3);

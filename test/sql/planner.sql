@@ -1,0 +1,36 @@
+-- The planner takes the index where it is the better way, and leaves it where it is not.
+CREATE FUNCTION scan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+        IF line ~ 'Scan' THEN
+            RETURN substring(line FROM '(Seq Scan|Bitmap Heap Scan|Index Scan)');
+        END IF;
+    END LOOP;
+END $$;
+CREATE TABLE photo (id int, label int, h imagehash(64));
+INSERT INTO photo SELECT i, i % 100, substr(md5(i::text), 1, 16)::imagehash FROM generate_series(1, 20000) i;
+CREATE INDEX ON photo USING hamming (h);
+VACUUM ANALYZE photo;
+SET max_parallel_workers_per_gather = 0;
+SELECT scan_of($$SELECT * FROM photo ORDER BY h <~> '0123456789abcdef' LIMIT 10$$) AS nearest,
+       scan_of($$SELECT * FROM photo WHERE label = 7 ORDER BY h <~> '0123456789abcdef' LIMIT 10$$) AS nearest_with_filter,
+       scan_of($$SELECT * FROM photo ORDER BY h <~> '0123456789abcdef'$$) AS all_in_order,
+       scan_of($$SELECT * FROM photo WHERE hamming_within(h, '0123456789abcdef', 4)$$) AS near,
+       scan_of($$SELECT * FROM photo WHERE hamming_within(h, '0123456789abcdef', 60)$$) AS far,
+       scan_of($$SELECT * FROM photo WHERE h = '0123456789abcdef'$$) AS equal,
+       scan_of($$SELECT count(*) FROM photo$$) AS no_condition;
+-- the condition is pushed through joins, prepared statements and both argument orders
+PREPARE near(imagehash, int) AS SELECT id FROM photo WHERE hamming_within(h, $1, $2);
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE near('0123456789abcdef', 3);
+EXECUTE near('c4ca4238a0b92382', 0);
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM (VALUES ('c4ca4238a0b92382'::imagehash)) q (h), photo p WHERE hamming_within(q.h, p.h, 3);
+EXPLAIN (COSTS OFF) SELECT count(*) FROM photo a JOIN photo b ON hamming_within(a.h, b.h, 0) WHERE a.id < 5;
+SELECT count(*) FROM photo a JOIN photo b ON hamming_within(a.h, b.h, 0) WHERE a.id < 5;
+-- a radius that differs from row to row is no constant
+EXPLAIN (COSTS OFF) SELECT count(*) FROM photo WHERE hamming_within(h, '0123456789abcdef', id);
+DROP TABLE photo;
+DROP FUNCTION scan_of;
