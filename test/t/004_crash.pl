@@ -1,0 +1,77 @@
+# kill -9 of the server while rows are inserted, deleted and vacuumed: after recovery the index gives what the table
+# has. An unlogged index starts empty.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $rounds = 4;
+
+my $node = PostgreSQL::Test::Cluster->new('crash');
+$node->init;
+# Small buffers and frequent checkpoints: pages reach the disk in every state of a change.
+$node->append_conf('postgresql.conf', "shared_buffers = 1MB\ncheckpoint_timeout = 30s\nmax_wal_size = 32MB\nfsync = on\n");
+$node->start;
+$node->safe_psql(
+	'postgres', q(
+	CREATE EXTENSION imagehash;
+	CREATE TABLE photo (id serial, h imagehash(64));
+	CREATE INDEX photo_h ON photo USING hamming (h);
+	CREATE UNLOGGED TABLE draft (h imagehash(64));
+	CREATE INDEX draft_h ON draft USING hamming (h);
+	INSERT INTO draft SELECT substr(md5(i::text), 1, 16)::imagehash FROM generate_series(1, 2000) i;
+));
+
+# Rows of the table that the index does not find, and the other way round, by code and by NULL.
+my $differences = q(
+	SET enable_bitmapscan = off;
+	SET enable_sort = off;
+	SET enable_seqscan = off;
+	CREATE TEMP TABLE by_index AS SELECT id, h FROM photo ORDER BY h <~> 'c4ca4238a0b92382';
+	SET enable_indexscan = off;
+	SET enable_seqscan = on;
+	SET enable_sort = on;
+	CREATE TEMP TABLE by_table AS SELECT id, h FROM photo;
+	SELECT (SELECT count(*) FROM (TABLE by_index EXCEPT ALL TABLE by_table) a) + (SELECT count(*) FROM (TABLE by_table EXCEPT ALL TABLE by_index) b);
+);
+
+for my $round (1 .. $rounds)
+{
+	my $change = q(
+		DO $$
+		BEGIN
+			FOR i IN 1 .. 100000 LOOP
+				INSERT INTO photo (h) SELECT CASE WHEN random() < 0.1 THEN NULL ELSE substr(md5(random()::text), 1, 16)::imagehash END
+					FROM generate_series(1, 200);
+				DELETE FROM photo WHERE id % 7 = i % 7 AND id < (SELECT max(id) FROM photo) - 3000;
+				COMMIT;
+			END LOOP;
+		END $$;
+	);
+	my @writers = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 2;
+	$_->{stdin} .= $change for @writers;
+	$_->{run}->pump_nb for @writers;
+	for (1 .. 5)
+	{
+		select(undef, undef, undef, 0.2 + rand(0.3));
+		$_->{run}->pump_nb for @writers;
+		$node->psql('postgres', 'VACUUM photo');
+	}
+	$node->stop('immediate') if $round % 2;
+	$node->kill9 unless $round % 2;
+	eval { $_->quit } for @writers;
+	$node->start;
+	is($node->safe_psql('postgres', $differences), '0', "round $round: index and table agree after recovery");
+	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM photo'), '>', 0, "round $round: rows had been committed");
+}
+
+is($node->safe_psql('postgres', 'SELECT count(*) FROM draft'), '0', 'the unlogged table is empty');
+$node->safe_psql('postgres', q(INSERT INTO draft VALUES ('c4ca4238a0b92382')));
+is( $node->safe_psql('postgres', q(SET enable_seqscan = off; SELECT h <~> 'c4ca4238a0b92383' FROM draft ORDER BY h <~> 'c4ca4238a0b92383')),
+	'1', 'and its index works');
+$node->safe_psql('postgres', 'VACUUM photo');
+is($node->safe_psql('postgres', $differences), '0', 'index and table agree after vacuum');
+$node->stop;
+done_testing();
