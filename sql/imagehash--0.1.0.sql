@@ -297,7 +297,7 @@ COMMENT ON FUNCTION semantic_hash(bytea) IS
 
 CREATE FUNCTION semantic_hash(embedding real[]) RETURNS imagehash
     AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_embedding'
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
 COMMENT ON FUNCTION semantic_hash(real[]) IS
     '256 bits from an embedding of 1280 values, as image_embedding() makes them; its length as a vector does not matter. '
     'Errors: 22023 wrong number of values, or one that is not finite; 22004 nulls; 2202E more than one dimension; XX001 '

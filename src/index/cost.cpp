@@ -37,6 +37,9 @@ void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
     *startup_cost = ordered ? pass : 0;
     *total_cost = pass + rows * per_row;
     if (ordered) *total_cost += further_passes * pass + rows * cpu_operator_cost;
+    // An index-only scan looks every row up in the table (see scan.cpp): dearer than to read the table.
+    if (path->path.pathtype == T_IndexOnlyScan)
+        *total_cost += index->rel->pages * random_page_cost + rows * cpu_tuple_cost;
     *selectivity = generic.indexSelectivity;
     *correlation = 0;
     *pages = index->pages;

@@ -13,14 +13,12 @@
 #include "index/access_method.h"
 
 extern "C" {
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type_d.h"
+#include "access/tableam.h"
+#include "executor/tuptable.h"
 #include "nodes/tidbitmap.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
-
-#include <algorithm>
 
 namespace imagehash::index {
 
@@ -58,6 +56,7 @@ void hamming_rescan(IndexScanDesc scan, ScanKey keys, int /* nkeys */, ScanKey o
 void hamming_endscan(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     forget_progress(state);
+    if (state->slot != nullptr) ExecDropSingleTupleTableSlot(state->slot);
     MemoryContextDelete(state->context);
     pfree(state->filters);
     pfree(state);
@@ -153,15 +152,9 @@ static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
     }
 }
 
-bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
+// The next row, into scan->xs_heaptid, with what belongs to it.
+static bool next_row(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
-    Assert(ScanDirectionIsForward(direction));
-    (void)direction;
-    if (state->phase == Phase::start) start_scan(scan);
-
-    const Question &question = state->question;
-    scan->xs_recheck = question.recheck || !IsMVCCSnapshot(scan->xs_snapshot);
-    scan->xs_recheckorderby = question.recheck_order;
     int distance;
     while (!next_in_phase(scan, &distance)) {
         if (!state->nulls_come_later) return false;
@@ -171,8 +164,44 @@ bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
         state->next_block = kFirstDataBlock;
         state->phase = Phase::unordered;
     }
-    set_order_values(scan, distance, state->on_null_page || question.null_query);
+    set_order_values(scan, distance, state->on_null_page || state->question.null_query);
     return true;
+}
+
+// A query that needs no column, as count(*), becomes an index-only scan although this access method returns no columns.
+// PostgreSQL then believes the visibility map, which is right only while the index page stays pinned; we keep no pins
+// (and a standby would not respect them). So rows are looked up here, and only visible ones are returned.
+static bool is_visible(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    if (state->slot == nullptr) {
+        MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
+        bool is_null[INDEX_MAX_KEYS];
+        Datum values[INDEX_MAX_KEYS] = {};
+        memset(is_null, true, sizeof is_null);
+        state->slot = table_slot_create(scan->heapRelation, nullptr);
+        scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
+        scan->xs_itup = index_form_tuple(scan->xs_itupdesc, values, is_null);  // nobody reads it
+        MemoryContextSwitchTo(old);
+    }
+    bool call_again = false;
+    ItemPointerData tid = scan->xs_heaptid;  // may be moved along an update chain
+    bool visible =
+        table_index_fetch_tuple(scan->xs_heapfetch, &tid, scan->xs_snapshot, state->slot, &call_again, nullptr);
+    ExecClearTuple(state->slot);
+    return visible;
+}
+
+bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    Assert(ScanDirectionIsForward(direction));
+    (void)direction;
+    if (state->phase == Phase::start) start_scan(scan);
+
+    scan->xs_recheck = state->question.recheck || !IsMVCCSnapshot(scan->xs_snapshot);
+    scan->xs_recheckorderby = state->question.recheck_order;
+    while (next_row(scan))
+        if (!scan->xs_want_itup || is_visible(scan)) return true;
+    return false;
 }
 
 int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap) {

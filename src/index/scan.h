@@ -35,6 +35,9 @@ struct ScanState {
     int64 band_target;  // rows the next band is to have at least
     int done_through;   // distances up to this one are served; -1 at first
     Tuplesortstate *sort;
+
+    // Index-only: see is_visible() in scan.cpp.
+    TupleTableSlot *slot;
 };
 
 // Makes ready for next_in_order().

@@ -35,6 +35,16 @@ SELECT id FROM photo WHERE h IN ('c4ca4238a0b92382', 'c81e728d9d4c2f63') ORDER B
 SELECT count(*) FROM photo WHERE h IS NULL;
 RESET enable_indexscan;
 
+-- no column is needed: an index-only scan that still looks at the rows
+VACUUM photo;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM photo;
+SELECT count(*) FROM photo;
+BEGIN;
+DELETE FROM photo WHERE id % 2 = 0;
+SELECT count(*) FROM photo;
+SELECT EXISTS (SELECT FROM photo), (SELECT count(*) FROM generate_series(1, 3) i, LATERAL (SELECT i FROM photo LIMIT 2) s);
+ROLLBACK;
+
 -- order and condition together; two conditions
 EXPLAIN (COSTS OFF) SELECT id FROM photo WHERE hamming_within(h, 'c4ca4238a0b92382', 26) ORDER BY h <~> 'c81e728d9d4c2f63' LIMIT 3;
 -- equal hashes are ties: ask for distances only

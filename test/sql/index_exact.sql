@@ -45,7 +45,7 @@ BEGIN
         FOREACH k IN ARRAY '{1,100,100000}'::int[] LOOP
             knn := knn + differences(format('SELECT h <~> %s FROM codes ORDER BY h <~> %1$s LIMIT %s', q, k));
         END LOOP;
-        FOREACH k IN ARRAY ARRAY[0, bits / 8, bits / 3, bits] LOOP
+        FOREACH k IN ARRAY ARRAY[0, bits / 4, bits] LOOP
             radius := radius + differences(format('SELECT id FROM codes WHERE hamming_within(h, %s, %s) ORDER BY id', q, k));
             filtered := filtered + differences(format('SELECT h <~> %s FROM codes WHERE hamming_within(h, %1$s, %s) AND id %% 3 = 0 ORDER BY h <~> %1$s LIMIT 20', q, k));
         END LOOP;
@@ -78,7 +78,7 @@ BEGIN
     RETURN QUERY SELECT 'changed', * FROM compare_all(bits, kind);
 END $$;
 
-SELECT bits, kind, c.* FROM unnest('{8,64,72,256,1024}'::int[]) bits, generate_series(0, 2) kind, churn(bits, kind) c
+SELECT bits, kind, c.* FROM unnest('{8,72,256,1024}'::int[]) bits, generate_series(0, 2) kind, churn(bits, kind) c
 WHERE knn + radius + equal + filtered + nulls > 0;
 
 -- and after vacuum, which compacts pages and lets new rows in
