@@ -1,0 +1,270 @@
+// See decode.h.
+#include "vision/decode.h"
+
+#include <dlfcn.h>
+
+#include <cstdarg>
+#include <vector>
+
+#include <opencv2/core/utils/logger.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "vision/captured_stderr.h"
+
+namespace imagehash::vision {
+
+namespace {
+
+constexpr int64_t kMaxSide = 1 << 20;
+
+// The last error of libtiff. OpenCV ignores most of them and returns the half-decoded strip.
+char tiff_error[256];
+
+void record_tiff_error(const char *, const char *format, va_list args) {
+    if (tiff_error[0] == '\0') vsnprintf(tiff_error, sizeof(tiff_error), format, args);
+}
+
+cv::Mat wrap(Bytes image) {
+    return cv::Mat(1, static_cast<int>(image.size), CV_8UC1, const_cast<uint8_t *>(image.data));
+}
+
+// Once a process. OpenCV installs its silent libtiff handler when it first sees a TIFF, so that happens here,
+// before ours replaces it. Found by name: libtiff is OpenCV's dependency, not ours, and may be built into it.
+void prepare_opencv() {
+    static const bool prepared = [] {
+        cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+        CapturedStderr captured;
+        static const uint8_t empty_tiff[] = {'I', 'I', '*', 0, 0, 0, 0, 0};
+        cv::imdecode(wrap(Bytes{empty_tiff, sizeof(empty_tiff)}), cv::IMREAD_UNCHANGED);
+        using Handler = void (*)(const char *, const char *, va_list);
+        auto set_handler = reinterpret_cast<Handler (*)(Handler)>(dlsym(RTLD_DEFAULT, "TIFFSetErrorHandler"));
+        if (set_handler) set_handler(record_tiff_error);
+        return true;
+    }();
+    (void)prepared;
+}
+
+bool gif_supported() {
+    static const bool supported = [] {
+        // One black pixel.
+        static const uint8_t gif[] = {'G', 'I', 'F', '8', '9', 'a', 1,   0,    1, 0, 0x80, 0,
+                                      0,   0,   0,   0,   255, 255, 255, 0x2c, 0, 0, 0,    0,
+                                      1,   0,   1,   0,   0,   2,   2,   0x44, 1, 0, 0x3b};
+        CapturedStderr captured;
+        return !cv::imdecode(wrap(Bytes{gif, sizeof(gif)}), cv::IMREAD_COLOR).empty();
+    }();
+    return supported;
+}
+
+// "Corrupt JPEG data: premature end of data segment" and the like: from here on libjpeg invents grey pixels.
+// The other warnings of libjpeg (stray bytes, odd markers) leave the picture as it is.
+bool jpeg_ran_out_of_data(const std::string &complaints) {
+    return complaints.find("premature end of data segment") != std::string::npos ||
+           complaints.find("Premature end of JPEG file") != std::string::npos;
+}
+
+void check(const ImageHeader &header, int64_t max_pixels) {
+    const char *name = format_display_name(header.format);
+    if (header.pixels() > max_pixels) {
+        char message[160];
+        snprintf(message, sizeof(message), "image has %lld pixels, more than the limit of %lld",
+                 static_cast<long long>(header.pixels()), static_cast<long long>(max_pixels));
+        throw Error(ErrorKind::too_large, message, "The limit is the setting imagehash.max_pixels");
+    }
+    // OpenCV's own limit, which it reports as an internal error.
+    if (header.width > kMaxSide || header.height > kMaxSide)
+        throw Error(ErrorKind::too_large, "image has a side of more than 1048576 pixels");
+    if (!header.unsupported.empty())
+        throw Error(ErrorKind::unsupported, header.unsupported + " are not supported");
+    if (header.format == ImageFormat::gif && !gif_supported())
+        throw Error(ErrorKind::unsupported, "GIF images are not supported by OpenCV " CV_VERSION);
+    if (!header.damage.empty())
+        throw Error(ErrorKind::bad_image, std::string(name) + " image " + header.damage);
+}
+
+int reduction(const ImageHeader &header, int min_short_side) {
+    if (header.format != ImageFormat::jpeg || min_short_side <= 0) return 1;
+    int64_t short_side = std::min(header.width, header.height);
+    for (int factor : {8, 4, 2})
+        if (short_side / factor >= min_short_side) return factor;
+    return 1;
+}
+
+int read_flags(const ImageHeader &header, int factor) {
+    switch (factor) {
+        case 8:
+            return cv::IMREAD_REDUCED_COLOR_8 | cv::IMREAD_IGNORE_ORIENTATION;
+        case 4:
+            return cv::IMREAD_REDUCED_COLOR_4 | cv::IMREAD_IGNORE_ORIENTATION;
+        case 2:
+            return cv::IMREAD_REDUCED_COLOR_2 | cv::IMREAD_IGNORE_ORIENTATION;
+    }
+    // Unchanged keeps alpha and depth, and leaves the orientation alone; but it makes some palette BMPs grey.
+    bool plain_bmp = header.format == ImageFormat::bmp && header.alpha == Alpha::none;
+    if (header.format == ImageFormat::jpeg || plain_bmp)
+        return cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION;
+    return cv::IMREAD_UNCHANGED;
+}
+
+// OpenCV turns TIFF images itself whatever it is told, at 8 bits otherwise than at 16: say "upright" to it,
+// and turn them as all others. A WebP of less than 32 bytes it would refuse.
+std::vector<uint8_t> patched_copy(Bytes image, const ImageHeader &header) {
+    std::vector<uint8_t> copy;
+    if (header.format == ImageFormat::tiff && header.orientation_offset && header.orientation != 1) {
+        copy.assign(image.data, image.data + image.size);
+        bool big_endian = copy[0] == 'M';
+        copy[header.orientation_offset] = big_endian ? 0 : 1;
+        copy[header.orientation_offset + 1] = big_endian ? 1 : 0;
+    } else if (header.format == ImageFormat::webp && image.size < 32) {
+        copy.assign(image.data, image.data + image.size);
+        copy.resize(32);
+    }
+    return copy;
+}
+
+// The first line of what a library said; of OpenCV's "where: error: (code:name) what in function 'which'"
+// only what.
+std::string reason(const std::string &complaints) {
+    std::string line = complaints.substr(0, complaints.find('\n'));
+    size_t error = line.find(": error: (");
+    if (error == std::string::npos) return line;
+    size_t begin = line.find(") ", error);
+    size_t end = line.rfind(" in function ");
+    if (begin == std::string::npos || end == std::string::npos || end < begin) return line;
+    return line.substr(begin + 2, end - begin - 2);
+}
+
+[[noreturn]] void fail(const ImageHeader &header, const std::string &complaints) {
+    std::string message = std::string(format_display_name(header.format)) + " image cannot be decoded";
+    std::string why = reason(complaints);
+    throw Error(ErrorKind::bad_image, why.empty() ? message : message + ": " + why);
+}
+
+cv::Mat run_opencv(Bytes image, const ImageHeader &header, int factor) {
+    std::vector<uint8_t> copy = patched_copy(image, header);
+    if (!copy.empty()) image = Bytes{copy.data(), copy.size()};
+    CapturedStderr captured;
+    tiff_error[0] = '\0';
+    cv::Mat pixels = cv::imdecode(wrap(image), read_flags(header, factor));
+    std::string complaints = tiff_error[0] ? tiff_error : captured.text();
+    bool incomplete = header.format == ImageFormat::tiff
+                          ? tiff_error[0] != '\0'
+                          : header.format == ImageFormat::jpeg && jpeg_ran_out_of_data(complaints);
+    if (pixels.empty() || incomplete) fail(header, complaints);
+    int64_t width = (header.width + factor - 1) / factor, height = (header.height + factor - 1) / factor;
+    if (pixels.cols != width || pixels.rows != height)
+        throw Error(ErrorKind::bad_image, "image is not of the size that its header gives");
+    return pixels;
+}
+
+// Grey pixels of the transparent value become white.
+void apply_color_key(cv::Mat &pixels, const ImageHeader &header) {
+    if (pixels.channels() != 1) return;
+    int depth = header.bit_depth, key = header.color_key;
+    if (depth < 16) key &= (1 << depth) - 1;
+    if (depth < 8) key = key * 255 / ((1 << depth) - 1);
+    cv::Mat transparent;
+    cv::compare(pixels, cv::Scalar(key), transparent, cv::CMP_EQ);
+    pixels.setTo(cv::Scalar(pixels.depth() == CV_16U ? 65535 : 255), transparent);
+}
+
+// Composes BGRA of type T on white, rounded to nearest. White gives (1 - a) of its full value to each
+// channel.
+template <class T>
+void compose_rows(const cv::Mat &from, cv::Mat &to, bool premultiplied) {
+    constexpr uint32_t full = static_cast<T>(~T(0));
+    for (int y = 0; y < from.rows; y++) {
+        const T *in = from.ptr<T>(y);
+        T *out = to.ptr<T>(y);
+        for (int x = 0; x < from.cols; x++, in += 4, out += 3) {
+            uint32_t alpha = in[3], rest = full - alpha;
+            for (int c = 0; c < 3; c++) {
+                uint64_t value = premultiplied ? static_cast<uint64_t>(in[c]) + rest
+                                               : (static_cast<uint64_t>(in[c]) * alpha +
+                                                  static_cast<uint64_t>(full) * rest + full / 2) /
+                                                     full;
+                out[c] = static_cast<T>(value < full ? value : full);
+            }
+        }
+    }
+}
+
+cv::Mat without_alpha(const cv::Mat &pixels, Alpha alpha) {
+    cv::Mat result;
+    if (alpha == Alpha::none) {
+        cv::cvtColor(pixels, result, cv::COLOR_BGRA2BGR);
+        return result;
+    }
+    result.create(pixels.rows, pixels.cols, CV_MAKETYPE(pixels.depth(), 3));
+    if (pixels.depth() == CV_16U)
+        compose_rows<uint16_t>(pixels, result, alpha == Alpha::premultiplied);
+    else
+        compose_rows<uint8_t>(pixels, result, alpha == Alpha::premultiplied);
+    return result;
+}
+
+// Whatever OpenCV returned -> 8-bit BGR on white.
+cv::Mat to_bgr(cv::Mat pixels, const ImageHeader &header) {
+    if (pixels.depth() != CV_8U && pixels.depth() != CV_16U)
+        throw Error(ErrorKind::unsupported, "images of signed or floating-point samples are not supported");
+    if (header.has_color_key) apply_color_key(pixels, header);
+    if (pixels.channels() == 4) pixels = without_alpha(pixels, header.alpha);
+    if (pixels.depth() == CV_16U) {
+        if (header.inverted) cv::bitwise_not(pixels, pixels);
+        cv::Mat narrow;
+        pixels.convertTo(narrow, CV_8U, 1.0 / 257);
+        pixels = narrow;
+    }
+    if (pixels.channels() == 1) {
+        cv::Mat bgr;
+        cv::cvtColor(pixels, bgr, cv::COLOR_GRAY2BGR);
+        pixels = bgr;
+    }
+    if (pixels.channels() != 3)
+        throw Error(ErrorKind::unsupported, "images of two channels are not supported");
+    return pixels;
+}
+
+}  // namespace
+
+cv::Mat apply_orientation(const cv::Mat &image, int orientation) {
+    cv::Mat result;
+    switch (orientation) {
+        case 2:
+            cv::flip(image, result, 1);
+            return result;
+        case 3:
+            cv::flip(image, result, -1);
+            return result;
+        case 4:
+            cv::flip(image, result, 0);
+            return result;
+        case 5:
+            cv::transpose(image, result);
+            return result;
+        case 6:
+            cv::rotate(image, result, cv::ROTATE_90_CLOCKWISE);
+            return result;
+        case 7:
+            cv::transpose(image, result);
+            cv::flip(result, result, -1);
+            return result;
+        case 8:
+            cv::rotate(image, result, cv::ROTATE_90_COUNTERCLOCKWISE);
+            return result;
+    }
+    return image;
+}
+
+cv::Mat decode(Bytes image, int64_t max_pixels, int min_short_side) {
+    if (image.size > static_cast<size_t>(INT32_MAX))
+        throw Error(ErrorKind::too_large, "image has more than 2147483647 bytes");
+    prepare_opencv();
+    ImageHeader header = read_header(image);
+    check(header, max_pixels);
+    cv::Mat pixels = run_opencv(image, header, reduction(header, min_short_side));
+    return apply_orientation(to_bgr(pixels, header), header.orientation);
+}
+
+}  // namespace imagehash::vision

@@ -1,0 +1,24 @@
+// Encoded bytes -> pixels: 8-bit BGR, upright, without alpha.
+//
+// OpenCV does the decoding; this file decides what it gets to see (image_header.h) and evens out what it does
+// differently from format to format and version to version: orientation, alpha, depth, reduced decoding.
+#pragma once
+
+#include <opencv2/core.hpp>
+
+#include "vision/image_header.h"
+
+namespace imagehash::vision {
+
+// Decodes an image of an allowed format. Throws Error: bad_image, unsupported, or too_large where the
+// header's width x height exceeds max_pixels, before memory is allocated for pixels.
+//
+// min_short_side > 0 allows a reduction: a JPEG is decoded at the largest of 1/2, 1/4, 1/8 that leaves at
+// least that many pixels on its short side, which saves most of the work where a large photo becomes a small
+// input.
+cv::Mat decode(Bytes image, int64_t max_pixels, int min_short_side = 0);
+
+// Turns stored pixels upright; orientation as in EXIF, 1 to 8.
+cv::Mat apply_orientation(const cv::Mat &image, int orientation);
+
+}  // namespace imagehash::vision

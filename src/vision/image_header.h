@@ -1,0 +1,47 @@
+// What an image says about itself, read from its bytes without decoding a pixel.
+//
+// Image bytes are hostile input, and OpenCV trusts them: it allocates what a header asks for, and returns
+// uninitialised rows where a file ends early. So each format has a small bounds-checked reader here that
+// decides, before OpenCV sees the file, whether it is one we allow, how large it is, how it is turned, and
+// whether it is all there. Must not decode, and must not allocate in proportion to anything a file claims.
+#pragma once
+
+#include <string>
+
+#include "vision/api.h"
+
+namespace imagehash::vision {
+
+enum class ImageFormat { jpeg, png, webp, bmp, tiff, gif };
+
+// How the fourth channel of decoded pixels is to be read.
+enum class Alpha { none, straight, premultiplied };
+
+struct ImageHeader {
+    ImageFormat format;
+    int64_t width = 0;
+    int64_t height = 0;
+    int orientation = 1;  // EXIF
+
+    // Facts the decoder needs and OpenCV does not tell.
+    Alpha alpha = Alpha::none;
+    bool has_color_key = false;  // PNG: grey pixels of one value are transparent
+    uint16_t color_key = 0;      // in units of the file's bit depth
+    int bit_depth = 8;
+    bool inverted = false;          // TIFF: 16-bit grey where 0 is white
+    size_t orientation_offset = 0;  // TIFF: where the tag's value lies, 0 if there is none
+    std::string damage = "";        // why the file cannot be whole, "" if nothing speaks against it
+    std::string unsupported = "";   // which feature the decoder lacks, "" if none
+
+    int64_t pixels() const { return width * height; }
+};
+
+const char *format_name(ImageFormat format);          // as in ImageInfo
+const char *format_display_name(ImageFormat format);  // as in messages
+
+// Throws Error bad_image for bytes of no known format or without a usable size, unsupported for formats that
+// are known but not allowed. Damage and lacking features further on are only noted: image_info() may still
+// answer.
+ImageHeader read_header(Bytes image);
+
+}  // namespace imagehash::vision

@@ -1,0 +1,148 @@
+// The shipped network: same numbers in the fast way as in the plain one, and no thread anybody did not ask
+// for.
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "vision/decode.h"
+#include "vision/network.h"
+#include "vision/preprocess.h"
+#include "vision/threads.h"
+#include "vision_test_images.h"
+
+namespace imagehash::vision {
+namespace {
+
+const Buffer &network_bytes() {
+    static const Buffer bytes = [] {
+        std::ifstream stream(SOURCE_DIR "/models/efficientnet_lite0.pt", std::ios::binary);
+        return Buffer((std::istreambuf_iterator<char>(stream)), {});
+    }();
+    return bytes;
+}
+
+int thread_count() {
+    int count = 0;
+    for (const auto &entry : std::filesystem::directory_iterator("/proc/self/task")) {
+        (void)entry;
+        count++;
+    }
+    return count;
+}
+
+std::vector<float> input_of(const cv::Mat &image) {
+    std::vector<float> input(kInputFloats);
+    write_input(centre_view(image), input.data());
+    return input;
+}
+
+TEST(Network, FastWayEqualsPlain) {
+    Network network(bytes_of(network_bytes()));
+    EXPECT_EQ(network.note(), "");
+    std::vector<float> input = input_of(gradient(300, 400)), embedding(kEmbeddingLength);
+    network.embed(input.data(), 1, embedding.data());
+
+    torch::jit::Module plain = load_plain_module(bytes_of(network_bytes()));
+    at::NoGradGuard no_grad;
+    at::Tensor tensor =
+        torch::from_blob(input.data(), {1, kInputSide, kInputSide, 3}).permute({0, 3, 1, 2}).contiguous();
+    at::Tensor expected = plain.forward({tensor}).toTensor();
+    at::Tensor actual = torch::from_blob(embedding.data(), {1, kEmbeddingLength});
+    EXPECT_LT((actual - expected).norm().item<double>(), 1e-3 * expected.norm().item<double>());
+    EXPECT_GE(actual.min().item<float>(), 0);
+}
+
+TEST(Network, BatchEqualsSingles) {
+    Network network(bytes_of(network_bytes()));
+    std::vector<float> both = input_of(gradient(300, 400)), second = input_of(gradient(640, 256));
+    both.insert(both.end(), second.begin(), second.end());
+    std::vector<float> batch(2 * kEmbeddingLength), single(kEmbeddingLength);
+    network.embed(both.data(), 2, batch.data());
+    network.embed(second.data(), 1, single.data());
+    for (int i = 0; i < kEmbeddingLength; i++) EXPECT_NEAR(batch[kEmbeddingLength + i], single[i], 1e-4);
+}
+
+// Tests about threads run in a process of their own, where no other test has started any: step that failed,
+// or 0.
+int first_step_that_starts_a_thread() {
+    if (!quiet_vision_libraries().ok() || thread_count() != 1) return 1;
+    Network network(bytes_of(network_bytes()));
+    if (thread_count() != 1) return 2;
+    std::vector<float> embedding(kEmbeddingLength);
+    network.embed(input_of(gradient(300, 400)).data(), 1, embedding.data());
+    if (thread_count() != 1) return 3;
+    decode(bytes_of(encode(".jpg", gradient(2000, 1500))), 100000000, 256);
+    return thread_count() == 1 ? 0 : 4;
+}
+
+// What a preloading postmaster does: afterwards it must be as single-threaded as a C program.
+TEST(ThreadsDeathTest, LoadingStartsNone) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(_exit(first_step_that_starts_a_thread()), testing::ExitedWithCode(0), "");
+}
+
+// Signals that the worker threads do not block, -1 if there are no workers.
+int unblocked_signals_of_workers() {
+    Network network(bytes_of(network_bytes()));
+    std::vector<float> input = input_of(gradient(300, 400)), one(kEmbeddingLength), two(kEmbeddingLength);
+    network.embed(input.data(), 1, one.data());
+    use_threads(2);
+    network.embed(input.data(), 1, two.data());
+    int workers = 0, unblocked = 0;
+    for (const auto &entry : std::filesystem::directory_iterator("/proc/self/task")) {
+        if (entry.path().filename() == std::to_string(getpid())) continue;
+        workers++;
+        std::ifstream status(entry.path() / "status");
+        std::string line;
+        while (std::getline(status, line)) {
+            if (line.rfind("SigBlk:", 0) != 0) continue;
+            uint64_t mask = std::stoull(line.substr(7), nullptr, 16);
+            for (int signal : {SIGINT, SIGTERM, SIGUSR1, SIGALRM, SIGURG})
+                unblocked += mask >> (signal - 1) & 1 ? 0 : 1;
+        }
+    }
+    for (int i = 0; i < kEmbeddingLength; i++)
+        if (std::abs(one[i] - two[i]) > 1e-4) return 100;
+    return workers ? unblocked : -1;
+}
+
+TEST(ThreadsDeathTest, WorkersBlockSignals) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(_exit(unblocked_signals_of_workers()), testing::ExitedWithCode(0), "");
+}
+
+TEST(Network, DamagedFilesAreErrors) {
+    Buffer part(network_bytes().begin(), network_bytes().begin() + 100000);
+    EXPECT_THROW(Network{bytes_of(part)}, Error);
+    EXPECT_THROW(Network{bytes_of({1, 2, 3})}, Error);
+    char note[256];
+    Status status = load_network(bytes_of(part), note);
+    EXPECT_EQ(status.kind, ErrorKind::bad_model);
+    EXPECT_FALSE(network_loaded());
+}
+
+TEST(Engine, ImageToHash) {
+    char note[256];
+    ASSERT_TRUE(load_network(bytes_of(network_bytes()), note).ok());
+    Buffer image = encode(".jpg", gradient(900, 600));
+    float embedding[kEmbeddingLength];
+    Status status = embed(bytes_of(image), 1000000, embedding);
+    EXPECT_TRUE(status.ok()) << status.message;
+    EXPECT_EQ(embed(bytes_of(image), 1000, embedding).kind, ErrorKind::too_large);
+
+    ImageInfo info;
+    ASSERT_TRUE(image_info(bytes_of(image), &info).ok());
+    EXPECT_STREQ(info.format, "jpeg");
+    EXPECT_EQ(info.width, 900);
+
+    uint8_t code[kPerceptualHashBytes];
+    EXPECT_TRUE(perceptual_hash(bytes_of(image), PerceptualHash::average, 1000000, code).ok());
+}
+
+}  // namespace
+}  // namespace imagehash::vision
