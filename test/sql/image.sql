@@ -91,7 +91,7 @@ INSERT INTO product_photo (id, photo) VALUES (300, 'no image');
 SELECT count(*) FROM product_photo;
 
 -- in parallel: the same hashes as in one session
-CREATE TABLE many AS SELECT i, image FROM generate_series(1, 40) i, picture WHERE name IN ('png', 'jpeg', 'bmp', 'tiff');
+CREATE TABLE many AS SELECT i, image FROM generate_series(1, 12) i, picture WHERE name IN ('png', 'jpeg', 'bmp', 'tiff');
 SET parallel_setup_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;

@@ -1,0 +1,225 @@
+// The labelled collections of the quality table, as embeddings: read, embedded once, kept in a cache.
+//
+// A header, because every .cpp of this folder is a tool of its own. Must not be used to train or to choose a
+// hasher.
+#pragma once
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <new>
+#include <random>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <opencv2/imgproc.hpp>
+
+#include "tool.h"
+#include "vision/decode.h"
+#include "vision/network.h"
+#include "vision/preprocess.h"
+#include "vision/status.h"
+
+namespace imagehash::models {
+
+constexpr int kEmbeddingProcesses = 2;
+constexpr size_t kQueriesPerClass = 50;
+constexpr uint32_t kSplitSeed = 1;
+
+// Rows of `embeddings` belong to `labels` one by one.
+struct LabelledSet {
+    std::vector<float> embeddings;
+    std::vector<int32_t> labels;
+
+    vision::MatrixView rows() const { return view(embeddings); }
+};
+
+struct Collection {
+    std::string name;
+    LabelledSet queries;
+    LabelledSet database;
+};
+
+// Where to find and keep things.
+struct Sources {
+    std::string network;
+    std::string network_sha256;
+    std::string data;   // ../shared/data
+    std::string cache;  // a directory for embeddings; empty it after a change of decoding or preprocessing
+};
+
+struct LabelledImage {
+    std::vector<uint8_t> bytes;
+    int32_t label;
+    bool is_query;
+};
+
+// Fisher and Yates; std::shuffle gives another order in another standard library.
+template <typename T>
+void shuffle(std::vector<T> &values, std::mt19937 &random) {
+    for (size_t i = values.size(); i > 1; i--) std::swap(values[i - 1], values[random() % i]);
+}
+
+// Pixels of one image as the network's input; `squash` resizes straight to the input, without keeping the
+// shape.
+inline void prepare(const std::vector<uint8_t> &bytes, bool squash, float *input) {
+    cv::Mat pixels = vision::decode({bytes.data(), bytes.size()}, 100'000'000, vision::kResizedShortSide),
+            view;
+    if (squash) {
+        bool enlarge = std::min(pixels.cols, pixels.rows) < vision::kInputSide;
+        cv::resize(pixels, view, {vision::kInputSide, vision::kInputSide}, 0, 0,
+                   enlarge ? cv::INTER_CUBIC : cv::INTER_AREA);
+    } else {
+        view = vision::centre_view(pixels);
+    }
+    vision::write_input(view, input);
+}
+
+// One process's share: whichever image is next, until there are none.
+inline void embed_share(const std::vector<LabelledImage> &images, bool squash, const Sources &sources,
+                        const std::string &name, std::atomic<size_t> &next, float *out) {
+    std::vector<uint8_t> file = read_file(sources.network);
+    vision::Network network({file.data(), file.size()});
+    std::vector<float> input(vision::kInputFloats);
+    for (size_t i; (i = next++) < images.size();) {
+        prepare(images[i].bytes, squash, input.data());
+        network.embed(input.data(), 1, out + i * vision::kEmbeddingLength);
+        if ((i + 1) % 1000 == 0)
+            std::fprintf(stderr, "%s: embedded %zu of %zu\n", name.c_str(), i + 1, images.size());
+    }
+}
+
+// Processes rather than threads: XNNPACK keeps state in the module and its pool of threads is shared. They
+// are forked before LibTorch does anything here, and write into memory they share with us.
+inline std::vector<float> embed_all(const std::vector<LabelledImage> &images, bool squash,
+                                    const Sources &sources, const std::string &name) {
+    size_t values = images.size() * vision::kEmbeddingLength, offset = 64;
+    void *shared = mmap(nullptr, offset + values * sizeof(float), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) die("not enough memory for " + std::to_string(images.size()) + " embeddings");
+    auto *next = new (shared) std::atomic<size_t>(0);
+    auto *out = reinterpret_cast<float *>(static_cast<char *>(shared) + offset);
+    for (int i = 0; i < kEmbeddingProcesses; i++) {
+        pid_t child = fork();
+        if (child < 0) die("cannot start a process");
+        if (child > 0) continue;
+        try {
+            embed_share(images, squash, sources, name, *next, out);
+        } catch (const std::exception &e) {
+            die(name + ": " + e.what());
+        }
+        _exit(0);
+    }
+    bool good = true;
+    for (int i = 0, status; i < kEmbeddingProcesses; i++) good &= wait(&status) > 0 && status == 0;
+    if (!good) die(name + ": embedding failed");
+    std::vector<float> embeddings(out, out + values);
+    munmap(shared, offset + values * sizeof(float));
+    return embeddings;
+}
+
+inline std::vector<float> cached_embeddings(const std::vector<LabelledImage> &images, bool squash,
+                                            const Sources &sources, const std::string &name) {
+    std::string path = sources.cache + "/" + name + "-" + sources.network_sha256.substr(0, 16) + ".f32";
+    std::vector<float> embeddings(images.size() * vision::kEmbeddingLength);
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    size_t bytes = embeddings.size() * sizeof(float);
+    if (file && static_cast<size_t>(file.tellg()) == bytes && file.seekg(0) &&
+        file.read(reinterpret_cast<char *>(embeddings.data()), bytes)) {
+        std::fprintf(stderr, "%s: embeddings from %s\n", name.c_str(), path.c_str());
+        return embeddings;
+    }
+    embeddings = embed_all(images, squash, sources, name);
+    auto *raw = reinterpret_cast<const uint8_t *>(embeddings.data());
+    write_file(path + ".new", {raw, raw + bytes});
+    if (std::rename((path + ".new").c_str(), path.c_str()) != 0) die("cannot write \"" + path + "\"");
+    return embeddings;
+}
+
+// Splits into queries and database. The database is put in a random order, because the files come class by
+// class and ties keep the order.
+inline Collection make_collection(const std::string &name, const std::vector<LabelledImage> &images,
+                                  const std::vector<float> &embeddings) {
+    std::vector<size_t> order(images.size());
+    for (size_t i = 0; i < order.size(); i++) order[i] = i;
+    std::mt19937 random(kSplitSeed);
+    shuffle(order, random);
+    Collection collection{name, {}, {}};
+    for (size_t i : order) {
+        LabelledSet &set = images[i].is_query ? collection.queries : collection.database;
+        const float *row = &embeddings[i * vision::kEmbeddingLength];
+        set.embeddings.insert(set.embeddings.end(), row, row + vision::kEmbeddingLength);
+        set.labels.push_back(images[i].label);
+    }
+    return collection;
+}
+
+inline int32_t label_number(std::map<std::string, int32_t> &numbers, const std::string &label) {
+    return numbers.emplace(label, static_cast<int32_t>(numbers.size())).first->second;
+}
+
+// 1,000 photos or fewer of 10 classes with a split of their own; short side 256, centre 224.
+inline Collection corel1k(const Sources &sources) {
+    std::string folder = sources.data + "/corel1k/", line, file, split, label;
+    std::ifstream list(folder + "labels.tsv");
+    if (!std::getline(list, line)) die("cannot read \"" + folder + "labels.tsv\"");
+    std::vector<LabelledImage> images;
+    std::map<std::string, int32_t> numbers;
+    while (std::getline(list, line)) {
+        std::istringstream fields(line);
+        if (!std::getline(fields, file, '\t') || !std::getline(fields, split, '\t') ||
+            !std::getline(fields, label))
+            die("\"" + folder + "labels.tsv\" has a bad line: " + line);
+        images.push_back({read_file(folder + file), label_number(numbers, label), split == "query"});
+    }
+    return make_collection("corel1k", images, cached_embeddings(images, false, sources, "corel1k"));
+}
+
+// Appends the files of a tar archive whose members are called <split>/<class>/<file>.
+inline void read_tar(const std::string &path, std::map<std::string, int32_t> &numbers,
+                     std::vector<LabelledImage> &images) {
+    std::vector<uint8_t> tar = read_file(path);
+    constexpr size_t kBlock = 512, kSizeOffset = 124, kTypeOffset = 156;
+    for (size_t at = 0; at + kBlock <= tar.size() && tar[at] != 0;) {
+        const char *header = reinterpret_cast<const char *>(&tar[at]);
+        std::string name(header, strnlen(header, 100));
+        size_t size = std::strtoull(std::string(header + kSizeOffset, 12).c_str(), nullptr, 8);
+        char type = header[kTypeOffset];
+        at += kBlock;
+        if (size > tar.size() - at) die("\"" + path + "\" is truncated");
+        if (type == '0' || type == '\0') {
+            size_t end = name.rfind('/'), begin = end == std::string::npos ? end : name.rfind('/', end - 1);
+            if (begin == std::string::npos) die("\"" + path + "\" has a member without a class: " + name);
+            int32_t label = label_number(numbers, name.substr(begin + 1, end - begin - 1));
+            images.push_back({{tar.begin() + at, tar.begin() + at + size}, label, false});
+        }
+        at += (size + kBlock - 1) / kBlock * kBlock;
+    }
+}
+
+// 60,000 pictures of 10 classes, 32x32, enlarged straight to the input: 50 random queries a class, the others
+// are the database.
+inline Collection cifar10(const Sources &sources) {
+    std::vector<LabelledImage> images;
+    std::map<std::string, int32_t> numbers;
+    for (const char *part : {"test", "train"})
+        read_tar(sources.data + "/cifar10/" + part + ".tar", numbers, images);
+    std::vector<size_t> order(images.size()), taken(numbers.size(), 0);
+    for (size_t i = 0; i < order.size(); i++) order[i] = i;
+    std::mt19937 random(kSplitSeed);
+    shuffle(order, random);
+    for (size_t i : order)
+        if (taken[images[i].label]++ < kQueriesPerClass) images[i].is_query = true;
+    return make_collection("CIFAR-10", images, cached_embeddings(images, true, sources, "cifar10"));
+}
+
+}  // namespace imagehash::models

@@ -1,0 +1,117 @@
+// Makes the shipped hasher: trains autoencoders from several seeds, keeps the one that ranks best, writes it.
+//
+// The choice is made on photos held out of training and without anybody's labels; the collections of the
+// quality table (quality.cpp) have no say in it. Must not be needed to build or run the product.
+#include <algorithm>
+#include <cinttypes>
+#include <numeric>
+
+#include "tool.h"
+#include "vision/retrieval.h"
+#include "vision/status.h"
+#include "recipe.h"
+
+namespace imagehash::models {
+namespace {
+
+using namespace imagehash::vision;
+
+constexpr size_t kQueries = 500;
+constexpr size_t kNeighbours = 50;
+
+const char kUsage[] =
+    "usage: make_hasher EMBEDDINGS CLASSIFIER OUTPUT [FIRST_SEED [SEEDS]]\n"
+    "  EMBEDDINGS  photos/embeddings.u8: 1280 bytes an image, value = 6 * (byte / 255)^2\n"
+    "  CLASSIFIER  efficientnet_lite0_classifier.pt, TorchScript, float[N,1280] -> float[N,1000]\n"
+    "  OUTPUT      the hasher file to write\n"
+    "  FIRST_SEED  default 1\n"
+    "  SEEDS       how many seeds to try, default 3";
+
+// Held-out photos, labelled by the classifier's first answer: it is no person's label, but images that get
+// the same answer should be near.
+struct HeldOut {
+    MatrixView queries;
+    MatrixView rest;
+    std::vector<int32_t> labels;  // of the queries, then of the rest
+};
+
+HeldOut hold_out(MatrixView rows, const Classifier &classifier) {
+    HeldOut held{{rows.data, kQueries, rows.columns},
+                 {rows.data + kQueries * rows.columns, rows.rows - kQueries, rows.columns},
+                 {}};
+    for (size_t i = 0; i < rows.rows; i++) {
+        const float *x = rows.data + i * rows.columns;
+        std::vector<double> logits(classifier.bias.begin(), classifier.bias.end());
+        for (int c = 0; c < classifier.classes; c++)
+            logits[c] +=
+                std::inner_product(x, x + rows.columns, &classifier.weight[size_t(c) * rows.columns], 0.0);
+        held.labels.push_back(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    }
+    return held;
+}
+
+// mAP@1000 by those labels, and the share of the float neighbours that the codes keep. The first decides.
+double judge(const Hasher &hasher, const HeldOut &held) {
+    std::vector<uint8_t> query_codes = hash_all(hasher, held.queries), codes = hash_all(hasher, held.rest);
+    CodeView queries{query_codes.data(), held.queries.rows, hasher.bits()};
+    CodeView rest{codes.data(), held.rest.rows, hasher.bits()};
+    double map =
+        code_quality(queries, held.labels.data(), rest, &held.labels[kQueries], 1000).mean_average_precision;
+    double kept = neighbour_overlap(held.queries, queries, held.rest, rest, kNeighbours);
+    std::printf(
+        "  on %zu held-out photos: mAP by the classifier's answers %.4f, of %zu neighbours kept %.3f\n",
+        held.queries.rows + held.rest.rows, map, kNeighbours, kept);
+    return map;
+}
+
+void print_progress(const TrainProgress &p) {
+    std::printf("  epoch %2d  loss %.4f  reconstruction %.4f  commitment %.4f  kl %.4f\n", p.epoch, p.loss,
+                p.reconstruction, p.commitment, p.kl);
+    std::fflush(stdout);
+}
+
+uint64_t parse_number(const char *text) {
+    char *end;
+    uint64_t value = std::strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end) die(kUsage);
+    return value;
+}
+
+int run(int argc, char **argv) {
+    if (argc < 4 || argc > 6) die(kUsage);
+    uint64_t first_seed = argc > 4 ? parse_number(argv[4]) : 1, seeds = argc > 5 ? parse_number(argv[5]) : 3;
+    std::vector<float> embeddings = read_embeddings(argv[1]);
+    Classifier classifier = read_classifier(argv[2]);
+    MatrixView all = view(embeddings);
+    if (all.rows < 2 * kHeldOut || seeds < 1) die("too few embeddings, or no seed to try");
+    MatrixView training = training_rows(all);
+    HeldOut held_out = hold_out(held_out_rows(all), classifier);
+
+    std::vector<uint8_t> best;  // as a file
+    double best_score = -1;
+    for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++) {
+        std::printf("seed %" PRIu64 ": %zu embeddings\n", seed, training.rows);
+        Hasher hasher =
+            train_autoencoder(training, &classifier, default_recipe(256, seed), print_progress).hasher;
+        double score = judge(hasher, held_out);
+        if (score <= best_score) continue;
+        best_score = score;
+        best = hasher.serialize();
+    }
+    write_file(argv[3], best);
+    std::printf("wrote %s: %zu bytes, mAP on held-out photos %.4f\n", argv[3], best.size(), best_score);
+    return 0;
+}
+
+}  // namespace
+}  // namespace imagehash::models
+
+int main(int argc, char **argv) {
+    try {
+        return imagehash::models::run(argc, argv);
+    } catch (const imagehash::vision::Error &e) {
+        imagehash::models::die(e.message);
+    } catch (const std::exception &e) {
+        imagehash::models::die(e.what());
+    }
+}

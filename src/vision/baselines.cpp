@@ -1,0 +1,43 @@
+// Random projection and ITQ; see baselines.h.
+#include "vision/baselines.h"
+
+#include <torch/torch.h>
+
+#include "vision/status.h"
+#include "vision/tensors.h"
+
+namespace imagehash::vision {
+
+namespace {
+
+void check_bits(int bits, int most) {
+    if (bits < 8 || bits > most || bits % 8 != 0)
+        throw Error(ErrorKind::bad_argument,
+                    "bits must be a multiple of 8 from 8 to " + std::to_string(most));
+}
+
+// Signs of (unit - mean) * projection; projection is double[d][bits].
+Hasher linear_hasher(const Standardised &data, const torch::Tensor &projection) {
+    auto bias = -torch::mv(projection.t(), data.mean.to(torch::kDouble));
+    return Hasher({make_layer(projection, bias)});
+}
+
+}  // namespace
+
+Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed) {
+    check_bits(bits, 1024);
+    torch::NoGradGuard no_grad;
+    Standardised data = standardise(embeddings);
+    auto generator = make_generator(seed);
+    auto directions = torch::empty({embeddings.columns, bits}, torch::kDouble).normal_(0, 1, generator);
+    return linear_hasher(data, directions);
+}
+
+Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations, const StopFunction &stop) {
+    check_bits(bits, std::min(1024, embeddings.columns));
+    torch::NoGradGuard no_grad;
+    Standardised data = standardise(embeddings);
+    return linear_hasher(data, itq_projection(data, bits, make_generator(seed), iterations, stop));
+}
+
+}  // namespace imagehash::vision
