@@ -220,6 +220,18 @@ COMMENT ON FUNCTION hamming_within(imagehash, imagehash, integer) IS
     'whether two hashes differ in at most radius bits; served by an index USING hamming on either hash; '
     'error 22023 where lengths differ or methods are known and differ';
 
+CREATE FUNCTION imagehash_similar(imagehash, imagehash) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_similar(imagehash, imagehash) IS 'implementation of ~= operator';
+
+CREATE OPERATOR ~= (
+    LEFTARG = imagehash, RIGHTARG = imagehash, FUNCTION = imagehash_similar, COMMUTATOR = ~=,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR ~= (imagehash, imagehash) IS
+    'near-duplicate: at most a sixteenth of the bits differ (4 of 64, 16 of 256); for EXCLUDE USING hamming (hash WITH ~=), '
+    'which keeps near-duplicates out; error 22023 where lengths differ or methods are known and differ';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- access method
 -- ---------------------------------------------------------------------------------------------------------
@@ -234,9 +246,10 @@ COMMENT ON ACCESS METHOD hamming IS 'exact nearest neighbours and radius queries
 CREATE OPERATOR CLASS imagehash_hamming_ops DEFAULT FOR TYPE imagehash USING hamming AS
     OPERATOR 1 <~> (imagehash, imagehash) FOR ORDER BY integer_ops,
     OPERATOR 2 = (imagehash, imagehash),
-    OPERATOR 3 <@ (imagehash, hamming_ball);
+    OPERATOR 3 <@ (imagehash, hamming_ball),
+    OPERATOR 4 ~= (imagehash, imagehash);
 COMMENT ON OPERATOR CLASS imagehash_hamming_ops USING hamming IS
-    'ORDER BY hash <~> query, hamming_within(hash, query, radius), hash = query, hash IS NULL';
+    'ORDER BY hash <~> query, hamming_within(hash, query, radius), hash = query, hash ~= query, hash IS NULL';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- images

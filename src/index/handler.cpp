@@ -24,7 +24,7 @@ static bool hamming_property(Oid /* index */, int attribute, IndexAMProperty pro
 
 static IndexAmRoutine *make_routine() {
     IndexAmRoutine *routine = makeNode(IndexAmRoutine);
-    routine->amstrategies = kWithinStrategy;
+    routine->amstrategies = kStrategies;
     routine->amcanorderbyop = true;
     routine->amoptionalkey = true;  // rows with a null hash are in the index too
     routine->amsearchnulls = true;

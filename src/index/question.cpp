@@ -45,7 +45,10 @@ static void add_key(const Meta &meta, const ScanKeyData &key, Question *question
         return;
     }
     pg::Ball ball;
-    if (!pg::get_ball(key.sk_argument, &ball)) return answer_nothing(question);
+    if (key.sk_strategy == kSimilarStrategy)
+        ball = pg::similar_ball(pg::datum_get_imagehash(key.sk_argument));
+    else if (!pg::get_ball(key.sk_argument, &ball))
+        return answer_nothing(question);
     if (!comparable(meta, ball.center))
         question->recheck = true;
     else if (ball.radius < 0)

@@ -7,6 +7,8 @@ enum Strategy : int {
     kDistanceStrategy = 1,  // hash <~> query, in ORDER BY
     kEqualStrategy = 2,     // hash = query
     kWithinStrategy = 3,    // hash <@ hamming_ball
+    kSimilarStrategy = 4,   // hash ~= query
+    kStrategies = 4,
 };
 
 }  // namespace imagehash::index

@@ -26,7 +26,7 @@ static void complain(const char *family, const char *what) {
 
 static bool validate_operator(Form_pg_amop amop, Oid input_type, const char *family) {
     const char *name = format_operator(amop->amopopr);
-    if (amop->amopstrategy < kDistanceStrategy || amop->amopstrategy > kWithinStrategy) {
+    if (amop->amopstrategy < kDistanceStrategy || amop->amopstrategy > kStrategies) {
         complain(family, psprintf("contains operator %s with invalid strategy number %d", name, amop->amopstrategy));
         return false;
     }
@@ -59,7 +59,7 @@ static bool validate_operators(Oid family_id, Oid input_type, const char *family
             valid = false;
     }
     ReleaseCatCacheList(operators);
-    for (int strategy = kDistanceStrategy; strategy <= kWithinStrategy; strategy++) {
+    for (int strategy = kDistanceStrategy; strategy <= kStrategies; strategy++) {
         if (seen & (1u << strategy)) continue;
         complain(family, psprintf("is missing an operator of strategy %d", strategy));
         valid = false;

@@ -13,6 +13,11 @@ struct Ball {
     int32 radius;
 };
 
+// What `hash ~= center` asks for: a sixteenth of the bits may differ.
+inline Ball similar_ball(const ImageHash *center) {
+    return {center, center->bits() / 16};
+}
+
 // False where a field is null: then nothing lies in the ball.
 bool get_ball(Datum datum, Ball *ball);
 

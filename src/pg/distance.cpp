@@ -1,4 +1,4 @@
-// Hamming distance, and the questions asked of it: <~>, hamming_within(), hash <@ ball.
+// Hamming distance, and the questions asked of it: <~>, hamming_within(), hash <@ ball, ~=.
 #include "hamming/distance.h"
 #include "pg/ball.h"
 #include "pg/methods.h"
@@ -40,5 +40,10 @@ IMAGEHASH_FUNCTION(imagehash_within) {
 IMAGEHASH_FUNCTION(imagehash_in_ball) {
     Ball ball;
     if (!get_ball(PG_GETARG_DATUM(1), &ball)) PG_RETURN_NULL();
+    PG_RETURN_BOOL(distance_of(PG_GETARG_IMAGEHASH(0), ball.center) <= ball.radius);
+}
+
+IMAGEHASH_FUNCTION(imagehash_similar) {
+    const Ball ball = similar_ball(PG_GETARG_IMAGEHASH(1));
     PG_RETURN_BOOL(distance_of(PG_GETARG_IMAGEHASH(0), ball.center) <= ball.radius);
 }

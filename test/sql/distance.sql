@@ -18,3 +18,10 @@ SELECT hamming_within('perceptual:ff', 'average:ff', 8);
 SELECT 'perceptual:ff'::imagehash <@ ROW('average:ff', 8)::hamming_ball;
 SELECT 'ff'::imagehash <~> 'ffff';
 SELECT hamming_within('ff', 'ffff', 3);
+
+-- near-duplicates: a sixteenth of the bits
+SELECT '0000000000000000'::imagehash ~= '000000000000000f', '0000000000000000'::imagehash ~= '000000000000001f',
+    '00'::imagehash ~= '00', '00'::imagehash ~= '01', '00'::imagehash ~= NULL;
+SELECT repeat('00', 32)::imagehash ~= ('ffff' || repeat('00', 30))::imagehash, repeat('00', 32)::imagehash ~= ('ffff01' || repeat('00', 29))::imagehash;
+SELECT 'average:00'::imagehash ~= 'pdq:00';
+SELECT '00'::imagehash ~= '0000';
