@@ -251,6 +251,22 @@ CREATE OPERATOR CLASS imagehash_hamming_ops DEFAULT FOR TYPE imagehash USING ham
 COMMENT ON OPERATOR CLASS imagehash_hamming_ops USING hamming IS
     'ORDER BY hash <~> query, hamming_within(hash, query, radius), hash = query, hash ~= query, hash IS NULL';
 
+CREATE FUNCTION imagehash_index_check(index regclass, heapallindexed boolean DEFAULT false) RETURNS void
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION imagehash_index_check(regclass, boolean) IS
+    'verifies every page of a hamming index and, with heapallindexed, that each row of the table is in it (memory: '
+    'maintenance_work_mem; a damaged index passes with a chance of about 2 % a missing row); error XX002 names what is wrong';
+REVOKE ALL ON FUNCTION imagehash_index_check(regclass, boolean) FROM PUBLIC;
+
+CREATE FUNCTION imagehash_index_stats(
+    index regclass, OUT version integer, OUT bits integer, OUT method text, OUT hashes bigint, OUT nulls bigint,
+    OUT code_pages bigint, OUT null_pages bigint, OUT empty_pages bigint, OUT fill double precision)
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION imagehash_index_stats(regclass) IS
+    'what a hamming index holds: format version, length and method of its hashes, entries (dead rows included until vacuum), '
+    'pages of 8 kB by kind, and how full the pages of hashes are (0 to 1); reads the whole index';
+REVOKE ALL ON FUNCTION imagehash_index_stats(regclass) FROM PUBLIC;
+
 -- ---------------------------------------------------------------------------------------------------------
 -- images
 -- ---------------------------------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ constexpr int words_of_bits(int bits) {
     return (bits + 63) / 64;
 }
 
-// A code's bytes as words, padded with zero bits. Which bit is which does not matter to a distance, only that both sides
-// agree, so the words are simply copied: on the same machine they come back as the same bytes.
+// A code's bytes as words, padded with zero bits. Which bit is which does not matter to a distance, only that
+// both sides agree, so the words are simply copied: on the same machine they come back as the same bytes.
 inline void pack_words(const uint8_t *code, int bytes, uint64_t *words) {
     words[(bytes - 1) / 8] = 0;
     memcpy(words, code, bytes);

@@ -27,7 +27,8 @@ inline uint32_t lanes_within(__m256i distances, __m256i threshold) {
 
 template <int W>
 struct Avx2Scan {
-    static size_t run(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold, Hit *hits) {
+    static size_t run(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
+                      Hit *hits) {
         const int w = W ? W : words;
         const __m256i bound = _mm256_set1_epi64x(threshold);
         const __m256i zero = _mm256_setzero_si256();
@@ -38,7 +39,8 @@ struct Avx2Scan {
             for (int k = 0; k < w; k++) {
                 const __m256i q = _mm256_set1_epi64x(static_cast<int64_t>(query[k]));
                 low = _mm256_add_epi8(low, popcount_bytes(_mm256_xor_si256(load(codes + kBlock * k), q)));
-                high = _mm256_add_epi8(high, popcount_bytes(_mm256_xor_si256(load(codes + kBlock * k + 4), q)));
+                high =
+                    _mm256_add_epi8(high, popcount_bytes(_mm256_xor_si256(load(codes + kBlock * k + 4), q)));
             }
             low = _mm256_sad_epu8(low, zero);
             high = _mm256_sad_epu8(high, zero);
@@ -55,7 +57,8 @@ struct Avx2Scan {
 
 }  // namespace
 
-size_t scan_avx2(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold, Hit *hits) {
+size_t scan_avx2(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
+                 Hit *hits) {
     return scan_by_words<Avx2Scan>(codes, count, words, query, threshold, hits);
 }
 

@@ -9,7 +9,8 @@ namespace {
 
 template <int W>
 struct Avx512Scan {
-    static size_t run(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold, Hit *hits) {
+    static size_t run(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
+                      Hit *hits) {
         const int w = W ? W : words;
         const __m512i bound = _mm512_set1_epi64(threshold);
         size_t n = 0;
@@ -32,7 +33,8 @@ struct Avx512Scan {
 
 }  // namespace
 
-size_t scan_avx512(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold, Hit *hits) {
+size_t scan_avx512(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
+                   Hit *hits) {
     return scan_by_words<Avx512Scan>(codes, count, words, query, threshold, hits);
 }
 

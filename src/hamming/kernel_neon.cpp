@@ -9,7 +9,8 @@ namespace {
 
 template <int W>
 struct NeonScan {
-    static size_t run(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold, Hit *hits) {
+    static size_t run(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
+                      Hit *hits) {
         const int w = W ? W : words;
         const uint64x2_t bound = vdupq_n_u64(static_cast<uint64_t>(threshold));
         size_t n = 0;
@@ -38,7 +39,8 @@ struct NeonScan {
 
 }  // namespace
 
-size_t scan_neon(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold, Hit *hits) {
+size_t scan_neon(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
+                 Hit *hits) {
     return scan_by_words<NeonScan>(codes, count, words, query, threshold, hits);
 }
 

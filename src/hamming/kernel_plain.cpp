@@ -17,7 +17,8 @@ inline int popcount(uint64_t x) {
 
 namespace imagehash::hamming {
 
-size_t scan_plain(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold, Hit *hits) {
+size_t scan_plain(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
+                  Hit *hits) {
     return scan_by_words<ScalarScan>(codes, count, words, query, threshold, hits);
 }
 

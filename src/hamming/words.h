@@ -14,8 +14,8 @@ namespace {
 
 // W = 1, 2, 4: that many words; W = 0: any number, given at run time.
 template <template <int W> class Scan>
-inline size_t scan_by_words(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
-                            Hit *hits) {
+inline size_t scan_by_words(const uint64_t *codes, size_t count, int words, const uint64_t *query,
+                            int threshold, Hit *hits) {
     switch (words) {
         case 1:
             return Scan<1>::run(codes, count, words, query, threshold, hits);
@@ -29,7 +29,8 @@ inline size_t scan_by_words(const uint64_t *codes, size_t count, int words, cons
 }
 
 // Appends the lanes of `mask` that lie before `count`. distances[] holds one value a lane.
-inline size_t append_hits(uint32_t mask, const uint64_t *distances, size_t first, size_t count, Hit *hits, size_t n) {
+inline size_t append_hits(uint32_t mask, const uint64_t *distances, size_t first, size_t count, Hit *hits,
+                          size_t n) {
     while (mask != 0) {
         int lane = __builtin_ctz(mask);
         mask &= mask - 1;

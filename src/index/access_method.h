@@ -1,4 +1,5 @@
-// The callbacks that PostgreSQL calls, one file each: build.cpp, insert.cpp, scan.cpp, vacuum.cpp, cost.cpp, validate.cpp.
+// The callbacks that PostgreSQL calls, one file each: build.cpp, insert.cpp, scan.cpp, vacuum.cpp, cost.cpp,
+// validate.cpp.
 #pragma once
 
 #include "pg/pg.h"
@@ -27,8 +28,8 @@ IndexBulkDeleteResult *hamming_bulkdelete(IndexVacuumInfo *info, IndexBulkDelete
                                           IndexBulkDeleteCallback is_dead, void *is_dead_state);
 IndexBulkDeleteResult *hamming_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *result);
 
-void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost, Cost *total_cost,
-                          Selectivity *selectivity, double *correlation, double *pages);
+void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
+                          Cost *total_cost, Selectivity *selectivity, double *correlation, double *pages);
 bool hamming_validate(Oid opclass);
 
 }  // namespace imagehash::index

@@ -1,7 +1,7 @@
 // CREATE INDEX and REINDEX: packs the table's hashes into pages in the order of the scan.
 //
-// Pages are filled in local memory and put into the buffer pool when full; the whole index is logged once, at the end,
-// so a crash before that leaves a file that the transaction's rollback would have removed anyway.
+// Pages are filled in local memory and put into the buffer pool when full; the whole index is logged once, at
+// the end, so a crash before that leaves a file that the transaction's rollback would have removed anyway.
 #include "index/access_method.h"
 #include "index/entry.h"
 
@@ -29,7 +29,8 @@ struct BuildState {
 static Meta empty_meta(Relation index) {
     // A column imagehash(n) fixes the length; else the first row does.
     int32 typmod = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-    return {kMagic, kVersion, typmod > 0 ? static_cast<uint32>(typmod) : 0, pg::kMethodUnknown, InvalidBlockNumber};
+    return {kMagic, kVersion, typmod > 0 ? static_cast<uint32>(typmod) : 0, pg::kMethodUnknown,
+            InvalidBlockNumber};
 }
 
 static void write_page(Relation index, PageUnderConstruction *page) {
@@ -40,7 +41,8 @@ static void write_page(Relation index, PageUnderConstruction *page) {
     page->started = false;
 }
 
-static void add_to_page(Relation index, PageUnderConstruction *page, int words, const uint64 *code, ItemPointer tid) {
+static void add_to_page(Relation index, PageUnderConstruction *page, int words, const uint64 *code,
+                        ItemPointer tid) {
     Layout layout = Layout::of_words(words);
     if (page->started && page_count(page->block.data) == layout.capacity) write_page(index, page);
     if (!page->started) {

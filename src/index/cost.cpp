@@ -1,7 +1,7 @@
 // What the planner is told an index scan costs.
 //
-// A scan reads every page of the index once, in physical order, and the kernel passes over every code; an ordered scan
-// does so before its first row, and a few times again if all rows are wanted.
+// A scan reads every page of the index once, in physical order, and the kernel passes over every code; an
+// ordered scan does so before its first row, and a few times again if all rows are wanted.
 #include "index/access_method.h"
 #include "index/page.h"
 
@@ -18,8 +18,8 @@ static const double operators_per_word = 0.05;
 // Passes and sorting, if an ordered scan runs to its last row, as a multiple of the first pass.
 static const double further_passes = 4;
 
-void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost, Cost *total_cost,
-                          Selectivity *selectivity, double *correlation, double *pages) {
+void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
+                          Cost *total_cost, Selectivity *selectivity, double *correlation, double *pages) {
     GenericCosts generic;
     memset(&generic, 0, sizeof generic);
     genericcostestimate(root, path, loop_count, &generic);

@@ -25,23 +25,26 @@ void admit_entry(Relation index, Meta *meta, const Entry &entry) {
     if (meta->method == pg::kMethodUnknown) meta->method = entry.method;
 
     if (meta->bits != static_cast<uint32>(entry.bits))
-        ereport(ERROR, (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
-                        errmsg("hash of %d bits does not fit into index \"%s\"", entry.bits,
-                               RelationGetRelationName(index)),
-                        errdetail("The index holds hashes of %u bits.", meta->bits),
-                        errhint("Declare the column as imagehash(%u), or index each length with a partial index.",
-                                meta->bits)));
+        ereport(ERROR,
+                (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
+                 errmsg("hash of %d bits does not fit into index \"%s\"", entry.bits,
+                        RelationGetRelationName(index)),
+                 errdetail("The index holds hashes of %u bits.", meta->bits),
+                 errhint("Declare the column as imagehash(%u), or index each length with a partial index.",
+                         meta->bits)));
     if (!pg::methods_comparable(meta->method, entry.method)) {
         char held[pg::kMethodNameSize], given[pg::kMethodNameSize];
         pg::method_name(meta->method, held);
         pg::method_name(entry.method, given);
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("hash of method \"%s\" does not fit into index \"%s\"", given,
-                               RelationGetRelationName(index)),
-                        errdetail("The index holds hashes of method \"%s\", and distances between the two mean nothing.",
-                                  held),
-                        errhint("Hash all rows with the same function, or index each method with a partial index on "
-                                "imagehash_method(). REINDEX the index if it no longer holds rows of the old method.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("hash of method \"%s\" does not fit into index \"%s\"", given,
+                    RelationGetRelationName(index)),
+             errdetail("The index holds hashes of method \"%s\", and distances between the two mean nothing.",
+                       held),
+             errhint("Hash all rows with the same function, or index each method with a partial index on "
+                     "imagehash_method(). REINDEX the index if it no longer holds rows of the old method.")));
     }
 }
 

@@ -15,8 +15,8 @@ static bytea *hamming_options(Datum reloptions, bool validate) {
     return static_cast<bytea *>(build_reloptions(reloptions, validate, kind, sizeof(int32), nullptr, 0));
 }
 
-static bool hamming_property(Oid /* index */, int attribute, IndexAMProperty property, const char * /* name */,
-                             bool *result, bool * /* is_null */) {
+static bool hamming_property(Oid /* index */, int attribute, IndexAMProperty property,
+                             const char * /* name */, bool *result, bool * /* is_null */) {
     if (property != AMPROP_DISTANCE_ORDERABLE || attribute == 0) return false;
     *result = true;
     return true;

@@ -1,10 +1,10 @@
 // INSERT: puts one row into a page with room.
 //
-// Each backend keeps to a page of its own while it has room (the relation's target block), so that inserters do not wait
-// for each other; then it takes a page vacuum found room on, then the last page, then a new one.
+// Each backend keeps to a page of its own while it has room (the relation's target block), so that inserters
+// do not wait for each other; then it takes a page vacuum found room on, then the last page, then a new one.
 //
-// Locks: one page at a time, except that a new null page is entered in the meta page while it is locked. So the order is
-// data page, then meta page; nobody waits for a data page with the meta page locked.
+// Locks: one page at a time, except that a new null page is entered in the meta page while it is locked. So
+// the order is data page, then meta page; nobody waits for a data page with the meta page locked.
 #include "index/access_method.h"
 #include "index/entry.h"
 
@@ -14,7 +14,8 @@ extern "C" {
 
 namespace imagehash::index {
 
-// Meta page contents as this backend last saw them, kept with the relation. Length and method never change once set.
+// Meta page contents as this backend last saw them, kept with the relation. Length and method never change
+// once set.
 static Meta *cached_meta(Relation index) {
     if (index->rd_amcache == nullptr) {
         auto meta = static_cast<Meta *>(MemoryContextAlloc(index->rd_indexcxt, sizeof(Meta)));
@@ -78,8 +79,8 @@ static Buffer free_page(Relation index, PageKind kind, int words) {
 // A locked page with room. Nothing on it has changed yet.
 static Buffer find_page(Relation index, const Meta &meta, PageKind kind) {
     int words = meta.words();
-    Buffer buffer = lock_if_usable(index, kind == kCodePage ? RelationGetTargetBlock(index) : meta.null_block, kind,
-                                   words);
+    Buffer buffer = lock_if_usable(index, kind == kCodePage ? RelationGetTargetBlock(index) : meta.null_block,
+                                   kind, words);
     if (!BufferIsValid(buffer)) buffer = free_page(index, kind, words);
     if (!BufferIsValid(buffer)) {
         BlockNumber blocks = RelationGetNumberOfBlocks(index);
@@ -89,8 +90,8 @@ static Buffer find_page(Relation index, const Meta &meta, PageKind kind) {
     return buffer;
 }
 
-static void store(Relation index, Buffer buffer, PageKind kind, int words, const Entry &entry, ItemPointer tid,
-                  bool note_null_block) {
+static void store(Relation index, Buffer buffer, PageKind kind, int words, const Entry &entry,
+                  ItemPointer tid, bool note_null_block) {
     Page page = BufferGetPage(buffer);
     bool fresh = PageIsNew(page) || page_count(page) == 0;
     Buffer meta_buffer = InvalidBuffer;
@@ -119,7 +120,8 @@ bool hamming_insert(Relation index, Datum *values, bool *is_null, ItemPointer ti
     if (entry.is_null) meta.null_block = read_meta(index).null_block;
     Buffer buffer = find_page(index, meta, kind);
     BlockNumber block = BufferGetBlockNumber(buffer);
-    store(index, buffer, kind, entry.is_null ? 0 : meta.words(), entry, tid, entry.is_null && block != meta.null_block);
+    store(index, buffer, kind, entry.is_null ? 0 : meta.words(), entry, tid,
+          entry.is_null && block != meta.null_block);
     UnlockReleaseBuffer(buffer);
     if (!entry.is_null) RelationSetTargetBlock(index, block);
     return false;

@@ -14,14 +14,16 @@ namespace imagehash::index {
 
 // A candidate in 64 bits that sort as (distance, block, offset).
 static uint64 pack(int distance, const ItemPointerData *tid) {
-    return static_cast<uint64>(distance) << 48 | static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 |
+    return static_cast<uint64>(distance) << 48 |
+           static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 |
            ItemPointerGetOffsetNumberNoCheck(tid);
 }
 static int packed_distance(uint64 candidate) {
     return static_cast<int>(candidate >> 48);
 }
 static void unpack_tid(uint64 candidate, ItemPointer tid) {
-    ItemPointerSet(tid, static_cast<BlockNumber>(candidate >> 16), static_cast<OffsetNumber>(candidate & 0xFFFF));
+    ItemPointerSet(tid, static_cast<BlockNumber>(candidate >> 16),
+                   static_cast<OffsetNumber>(candidate & 0xFFFF));
 }
 
 static const int64 first_band = 64;
@@ -33,11 +35,11 @@ void start_bands(ScanState *state) {
     state->band_count = state->band_next = state->band_room = 0;
 }
 
-// A band that is being collected: candidates with done_through < distance <= horizon, where the horizon falls as
-// nearer ones are found.
+// A band that is being collected: candidates with done_through < distance <= horizon, where the horizon falls
+// as nearer ones are found.
 struct Band {
     int horizon;
-    int64 within;  // candidates up to the horizon
+    int64 within;                   // candidates up to the horizon
     int64 count[pg::kMaxBits + 1];  // candidates at each distance
 };
 
@@ -48,9 +50,11 @@ static void grow_band(ScanState *state) {
                                                                : repalloc_huge(state->band, size));
 }
 
-// Lowers the horizon while at least the target would remain, and drops what lies beyond when that is the larger part.
+// Lowers the horizon while at least the target would remain, and drops what lies beyond when that is the
+// larger part.
 static void lower_horizon(ScanState *state, Band *band) {
-    while (band->horizon > state->done_through + 1 && band->within - band->count[band->horizon] >= state->band_target)
+    while (band->horizon > state->done_through + 1 &&
+           band->within - band->count[band->horizon] >= state->band_target)
         band->within -= band->count[band->horizon--];
     if (state->band_count < 2 * band->within + first_band) return;
     uint64 *end = std::remove_if(state->band, state->band + state->band_count,
@@ -78,13 +82,13 @@ static void add_page_to_sort(ScanState *state, Page page, const hamming::Hit *hi
     for (size_t k = 0; k < n; k++)
         if (hits[k].distance > state->done_through &&
             passes_filters(state->question, 0, page_codes(page), state->layout, hits[k].position))
-            tuplesort_putdatum(state->sort,
-                               Int64GetDatum(static_cast<int64>(pack(hits[k].distance, &tids[hits[k].position]))),
-                               false);
+            tuplesort_putdatum(
+                state->sort,
+                Int64GetDatum(static_cast<int64>(pack(hits[k].distance, &tids[hits[k].position]))), false);
 }
 
-// One pass over all pages, into the band or, where `band` is null, into the sort. False if it stopped because the band
-// outgrew `band_limit`.
+// One pass over all pages, into the band or, where `band` is null, into the sort. False if it stopped because
+// the band outgrew `band_limit`.
 static bool pass(IndexScanDesc scan, Band *band, int64 band_limit) {
     auto state = static_cast<ScanState *>(scan->opaque);
     auto kernel = hamming::best_kernel().scan;
@@ -112,7 +116,8 @@ static bool pass(IndexScanDesc scan, Band *band, int64 band_limit) {
 static void sort_the_rest(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     MemoryContext old = MemoryContextSwitchTo(state->context);
-    state->sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, work_mem, nullptr, TUPLESORT_NONE);
+    state->sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, work_mem, nullptr,
+                                        TUPLESORT_NONE);
     pass(scan, nullptr, 0);
     tuplesort_performsort(state->sort);
     MemoryContextSwitchTo(old);

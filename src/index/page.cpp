@@ -49,10 +49,11 @@ void move_entry(Page page, const Layout &layout, int from, int to) {
     page_tids(page, layout)[to] = page_tids(page, layout)[from];
 }
 
-static void report_corruption(Relation index, BlockNumber block, const char *reason) {
+void report_corruption(Relation index, BlockNumber block, const char *reason) {
     ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
                     errmsg("index \"%s\" is corrupted at block %u", RelationGetRelationName(index), block),
                     errdetail_internal("%s", reason), errhint("REINDEX the index.")));
+    pg_unreachable();
 }
 
 // Checks what every kind of page has in common; the order matters, each check makes the next one safe.
@@ -62,27 +63,31 @@ static void check_frame(Relation index, BlockNumber block, Page page) {
         page_trailer(page)->page_id != kPageId)
         report_corruption(index, block, "The page is not a page of a hamming index.");
     if (header->pd_lower > header->pd_upper || header->pd_upper != header->pd_special)
-        report_corruption(index, block, psprintf("The page header says lower %u, upper %u, special %u.",
-                                                 header->pd_lower, header->pd_upper, header->pd_special));
+        report_corruption(index, block,
+                          psprintf("The page header says lower %u, upper %u, special %u.", header->pd_lower,
+                                   header->pd_upper, header->pd_special));
 }
 
 static void check_data_page(Relation index, BlockNumber block, Page page, int words) {
     check_frame(index, block, page);
     const PageTrailer *trailer = page_trailer(page);
     if (trailer->kind != kCodePage && trailer->kind != kNullPage)
-        report_corruption(index, block, psprintf("The page has kind %u, not that of a data page.", trailer->kind));
+        report_corruption(index, block,
+                          psprintf("The page has kind %u, not that of a data page.", trailer->kind));
     int expected = trailer->kind == kCodePage ? words : 0;
     // A page of codes can be newer than the meta page the caller has read only while that had no length yet.
-    if (trailer->words != expected && !(trailer->kind == kCodePage && words == 0 && trailer->words <= kMaxWords))
+    if (trailer->words != expected &&
+        !(trailer->kind == kCodePage && words == 0 && trailer->words <= kMaxWords))
         report_corruption(index, block,
                           psprintf("The page holds codes of %u words, not %d.", trailer->words, expected));
     Layout layout = Layout::of_words(trailer->words);
     if (trailer->count > layout.capacity)
-        report_corruption(index, block, psprintf("The page has %u entries where %d fit.", trailer->count,
-                                                 layout.capacity));
+        report_corruption(index, block,
+                          psprintf("The page has %u entries where %d fit.", trailer->count, layout.capacity));
     if (reinterpret_cast<PageHeader>(page)->pd_lower !=
         layout.tids_offset + trailer->count * sizeof(ItemPointerData))
-        report_corruption(index, block, psprintf("The page header does not agree with %u entries.", trailer->count));
+        report_corruption(index, block,
+                          psprintf("The page header does not agree with %u entries.", trailer->count));
 }
 
 Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy,
@@ -110,8 +115,8 @@ Meta read_meta(Relation index) {
 
     if (meta.version != kVersion)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("index \"%s\" has version %u of the hamming format", RelationGetRelationName(index),
-                               meta.version),
+                        errmsg("index \"%s\" has version %u of the hamming format",
+                               RelationGetRelationName(index), meta.version),
                         errdetail("The installed imagehash reads version %u.", kVersion),
                         errhint("Install the imagehash that made the index, or REINDEX it.")));
     if (meta.bits > pg::kMaxBits || meta.bits % 8 != 0)

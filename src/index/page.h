@@ -1,7 +1,8 @@
 // Pages of a `hamming` index: layout, and access with checks. See README.md for a drawing.
 //
-// A page that is read from disk goes through read_page() or read_meta(), which report corruption as an ERROR with the
-// block number. Nothing here takes decisions about what to store where: that is build.cpp, insert.cpp and vacuum.cpp.
+// A page that is read from disk goes through read_page() or read_meta(), which report corruption as an ERROR
+// with the block number. Nothing here takes decisions about what to store where: that is build.cpp,
+// insert.cpp and vacuum.cpp.
 #pragma once
 
 #include "hamming/distance.h"
@@ -39,8 +40,8 @@ constexpr uint16 kPageId = 0xFFA7;
 struct Meta {
     uint32 magic;
     uint32 version;
-    uint32 bits;    // length of all hashes; 0 until there is one
-    uint32 method;  // the known method among the hashes; 0 while all are unknown
+    uint32 bits;             // length of all hashes; 0 until there is one
+    uint32 method;           // the known method among the hashes; 0 while all are unknown
     BlockNumber null_block;  // null page that has room, as far as known
 
     int words() const { return hamming::words_of_bits(static_cast<int>(bits)); }
@@ -57,7 +58,8 @@ struct Layout {
 
     static Layout of_words(int words) {
         const int room = BLCKSZ - kCodesOffset - static_cast<int>(MAXALIGN(sizeof(PageTrailer)));
-        const int block_size = hamming::kBlock * static_cast<int>(words * sizeof(uint64) + sizeof(ItemPointerData));
+        const int block_size =
+            hamming::kBlock * static_cast<int>(words * sizeof(uint64) + sizeof(ItemPointerData));
         const int blocks = room / block_size;
         return {words, blocks * hamming::kBlock,
                 kCodesOffset + blocks * hamming::kBlock * words * static_cast<int>(sizeof(uint64))};
@@ -94,9 +96,12 @@ void append_entry(Page page, const Layout &layout, const uint64 *code, const Ite
 void move_entry(Page page, const Layout &layout, int from, int to);
 void set_count(Page page, const Layout &layout, int count);
 
-// Reads a data page and locks it. A page that was never written (all zero, from a crash while extending) has no kind:
-// returns false in *initialized, and such a page has no entries.
-// ERROR (index_corrupted) unless it is a page of this index in every field.
+// ERROR (index_corrupted) that names the block.
+[[noreturn]] void report_corruption(Relation index, BlockNumber block, const char *reason);
+
+// Reads a data page and locks it. A page that was never written (all zero, from a crash while extending) has
+// no kind: returns false in *initialized, and such a page has no entries. ERROR (index_corrupted) unless it
+// is a page of this index in every field.
 Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy,
                  bool *initialized);
 

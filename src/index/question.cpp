@@ -11,11 +11,13 @@ extern "C" {
 namespace imagehash::index {
 
 static int distance_of_words(const uint64 *a, const uint64 *b, int words) {
-    return hamming::distance(reinterpret_cast<const uint8_t *>(a), reinterpret_cast<const uint8_t *>(b), words * 8);
+    return hamming::distance(reinterpret_cast<const uint8_t *>(a), reinterpret_cast<const uint8_t *>(b),
+                             words * 8);
 }
 
 static bool comparable(const Meta &meta, const pg::ImageHash *hash) {
-    return meta.bits == static_cast<uint32>(hash->bits()) && pg::methods_comparable(meta.method, hash->method);
+    return meta.bits == static_cast<uint32>(hash->bits()) &&
+           pg::methods_comparable(meta.method, hash->method);
 }
 
 static void answer_nothing(Question *question) {
@@ -41,7 +43,8 @@ static void add_key(const Meta &meta, const ScanKeyData &key, Question *question
         const pg::ImageHash *hash = pg::datum_get_imagehash(key.sk_argument);
         if (meta.bits != static_cast<uint32>(hash->bits())) return answer_nothing(question);
         add_filter(question, hash, 0);
-        question->recheck = true;  // equality looks at the method too, which the index does not keep with each code
+        question->recheck =
+            true;  // equality looks at the method too, which the index does not keep with each code
         return;
     }
     pg::Ball ball;
@@ -98,9 +101,11 @@ void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Questi
 bool passes_filters(const Question &question, int first, const uint64 *codes, const Layout &layout, int i) {
     uint64 code[kMaxWords];
     if (first >= question.filters_count) return true;
-    for (int w = 0; w < layout.words; w++) code[w] = codes[code_offset(i, layout.words) + w * hamming::kBlock];
+    for (int w = 0; w < layout.words; w++)
+        code[w] = codes[code_offset(i, layout.words) + w * hamming::kBlock];
     for (int f = first; f < question.filters_count; f++)
-        if (distance_of_words(question.filters[f].code, code, layout.words) > question.filters[f].radius) return false;
+        if (distance_of_words(question.filters[f].code, code, layout.words) > question.filters[f].radius)
+            return false;
     return true;
 }
 

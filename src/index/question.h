@@ -1,8 +1,9 @@
 // What a scan is asked, made ready for the kernel.
 //
-// Scan keys become filters (a code and a radius each), the first ORDER BY key the query. Where PostgreSQL's own
-// evaluation would raise an error (hashes of different lengths or methods), the question says so and lets every row
-// through to be rechecked, so that an index scan fails just where a sequential scan fails: at a row it may see.
+// Scan keys become filters (a code and a radius each), the first ORDER BY key the query. Where PostgreSQL's
+// own evaluation would raise an error (hashes of different lengths or methods), the question says so and lets
+// every row through to be rechecked, so that an index scan fails just where a sequential scan fails: at a row
+// it may see.
 #pragma once
 
 #include "index/page.h"
@@ -19,24 +20,24 @@ struct Filter {
 };
 
 enum class Order {
-    none,          // any order
-    by_distance,   // to `query`
-    undefined,     // every distance is null or an error: any order will do
+    none,         // any order
+    by_distance,  // to `query`
+    undefined,    // every distance is null or an error: any order will do
 };
 
 struct Question {
-    bool codes;  // rows with a hash can be answers
-    bool nulls;  // rows without can be
+    bool codes;    // rows with a hash can be answers
+    bool nulls;    // rows without can be
     bool recheck;  // PostgreSQL must check the condition on the row
 
     int filters_count;
     Filter *filters;
 
     Order order;
-    bool null_query;       // ORDER BY hash <~> NULL
-    bool recheck_order;    // PostgreSQL must compute the distance on the row
+    bool null_query;     // ORDER BY hash <~> NULL
+    bool recheck_order;  // PostgreSQL must compute the distance on the row
     uint64 query[kMaxWords];
-    int max_distance;      // to `query`, that the filters allow
+    int max_distance;  // to `query`, that the filters allow
 };
 
 // `filters` has room for a filter per scan key.

@@ -1,13 +1,14 @@
 // Index scans: rows in order of distance, in no order, or as a bitmap.
 //
-// PostgreSQL does not tell an index how many rows it wants, so an ordered scan works in bands: a pass over all pages
-// keeps the nearest rows, about 64; when the executor has taken those and wants more, another pass keeps the next
-// 256, and so on; a band always ends between two distances, so the passes neither lose nor repeat a row. When a band would
-// be a large part of the index, or does not fit work_mem (many equal hashes), one pass sorts all the rest in a tuplesort.
+// PostgreSQL does not tell an index how many rows it wants, so an ordered scan works in bands: a pass over
+// all pages keeps the nearest rows, about 64; when the executor has taken those and wants more, another pass
+// keeps the next 256, and so on; a band always ends between two distances, so the passes neither lose nor
+// repeat a row. When a band would be a large part of the index, or does not fit work_mem (many equal hashes),
+// one pass sorts all the rest in a tuplesort.
 //
-// Why passes at different times agree: entries never move between pages, what is inserted after the scan's snapshot is
-// invisible to it, and what vacuum removes was dead to it. For a snapshot that is not MVCC a TID may have been reused, so
-// there the row is rechecked. No lock or pin is held between calls.
+// Why passes at different times agree: entries never move between pages, what is inserted after the scan's
+// snapshot is invisible to it, and what vacuum removes was dead to it. For a snapshot that is not MVCC a TID
+// may have been reused, so there the row is rechecked. No lock or pin is held between calls.
 #include "index/scan.h"
 
 #include "index/access_method.h"
@@ -43,7 +44,8 @@ static void forget_progress(ScanState *state) {
     state->page_tids = nullptr;
 }
 
-void hamming_rescan(IndexScanDesc scan, ScanKey keys, int /* nkeys */, ScanKey orderbys, int /* norderbys */) {
+void hamming_rescan(IndexScanDesc scan, ScanKey keys, int /* nkeys */, ScanKey orderbys,
+                    int /* norderbys */) {
     auto state = static_cast<ScanState *>(scan->opaque);
     if (keys != nullptr && scan->numberOfKeys > 0)
         memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -119,8 +121,8 @@ static bool next_page(IndexScanDesc scan) {
     while (state->next_block < state->blocks) {
         CHECK_FOR_INTERRUPTS();
         bool initialized;
-        Buffer buffer = read_page(scan->indexRelation, state->next_block++, state->layout.words, BUFFER_LOCK_SHARE,
-                                  nullptr, &initialized);
+        Buffer buffer = read_page(scan->indexRelation, state->next_block++, state->layout.words,
+                                  BUFFER_LOCK_SHARE, nullptr, &initialized);
         if (initialized) collect_page(state, BufferGetPage(buffer));
         state->on_null_page = initialized && page_trailer(BufferGetPage(buffer))->kind == kNullPage;
         UnlockReleaseBuffer(buffer);
@@ -139,7 +141,8 @@ static bool next_unordered(IndexScanDesc scan) {
 static bool next_in_phase(IndexScanDesc scan, int *distance) {
     auto state = static_cast<ScanState *>(scan->opaque);
     if (state->phase == Phase::ordered) return next_in_order(scan, distance);
-    // Below every distance: where rows are rechecked, all of them are before the first is returned, as in a sort.
+    // Below every distance: where rows are rechecked, all of them are before the first is returned, as in a
+    // sort.
     *distance = -1;
     return next_unordered(scan);
 }
@@ -168,9 +171,10 @@ static bool next_row(IndexScanDesc scan) {
     return true;
 }
 
-// A query that needs no column, as count(*), becomes an index-only scan although this access method returns no columns.
-// PostgreSQL then believes the visibility map, which is right only while the index page stays pinned; we keep no pins
-// (and a standby would not respect them). So rows are looked up here, and only visible ones are returned.
+// A query that needs no column, as count(*), becomes an index-only scan although this access method returns
+// no columns. PostgreSQL then believes the visibility map, which is right only while the index page stays
+// pinned; we keep no pins (and a standby would not respect them). So rows are looked up here, and only
+// visible ones are returned.
 static bool is_visible(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     if (state->slot == nullptr) {
@@ -185,8 +189,8 @@ static bool is_visible(IndexScanDesc scan) {
     }
     bool call_again = false;
     ItemPointerData tid = scan->xs_heaptid;  // may be moved along an update chain
-    bool visible =
-        table_index_fetch_tuple(scan->xs_heapfetch, &tid, scan->xs_snapshot, state->slot, &call_again, nullptr);
+    bool visible = table_index_fetch_tuple(scan->xs_heapfetch, &tid, scan->xs_snapshot, state->slot,
+                                           &call_again, nullptr);
     ExecClearTuple(state->slot);
     return visible;
 }

@@ -28,7 +28,7 @@ struct ScanState {
     bool nulls_come_later;
 
     // Ordered: a band of candidates after the other, nearest first, then one sort.
-    uint64 *band;       // packed distance and TID, see ordered_scan.cpp
+    uint64 *band;  // packed distance and TID, see ordered_scan.cpp
     int64 band_count;
     int64 band_next;
     int64 band_room;    // allocated

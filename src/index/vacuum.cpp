@@ -1,8 +1,8 @@
 // VACUUM: takes out the entries of dead rows, and notes where there is room.
 //
-// A page is compacted in place under its exclusive lock: entries never move to another page, so a scan that has read a
-// page has seen all of it, and one that has not will. Pages that vacuum has passed may get new entries, but none of the
-// rows it is removing: those were in the index before it began.
+// A page is compacted in place under its exclusive lock: entries never move to another page, so a scan that
+// has read a page has seen all of it, and one that has not will. Pages that vacuum has passed may get new
+// entries, but none of the rows it is removing: those were in the index before it began.
 #include "index/access_method.h"
 #include "index/page.h"
 
@@ -42,7 +42,8 @@ static int compact_page(Relation index, Buffer buffer, IndexBulkDeleteCallback i
     return count - kept;
 }
 
-// One pass over all pages; with a callback it removes what is dead. Counts what is there, and fills the free space map.
+// One pass over all pages; with a callback it removes what is dead. Counts what is there, and fills the free
+// space map.
 static void sweep(IndexVacuumInfo *info, IndexBulkDeleteResult *result, IndexBulkDeleteCallback is_dead,
                   void *is_dead_state) {
     Relation index = info->index;
@@ -61,7 +62,8 @@ static void sweep(IndexVacuumInfo *info, IndexBulkDeleteResult *result, IndexBul
             Page page = BufferGetPage(buffer);
             int count = page_count(page);
             result->num_index_tuples += count;
-            // A null page is only worth finding when it is empty: inserters go to the one the meta page names.
+            // A null page is only worth finding when it is empty: inserters go to the one the meta page
+            // names.
             has_room = count == 0 || (page_trailer(page)->kind == kCodePage &&
                                       count < Layout::of_words(page_trailer(page)->words).capacity);
             if (count == 0) result->pages_free++;

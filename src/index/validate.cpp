@@ -1,4 +1,5 @@
-// Checks a hamming operator class: its operators have known strategies and fitting types, and none is missing.
+// Checks a hamming operator class: its operators have known strategies and fitting types, and none is
+// missing.
 #include "index/access_method.h"
 #include "index/strategies.h"
 
@@ -27,7 +28,8 @@ static void complain(const char *family, const char *what) {
 static bool validate_operator(Form_pg_amop amop, Oid input_type, const char *family) {
     const char *name = format_operator(amop->amopopr);
     if (amop->amopstrategy < kDistanceStrategy || amop->amopstrategy > kStrategies) {
-        complain(family, psprintf("contains operator %s with invalid strategy number %d", name, amop->amopstrategy));
+        complain(family,
+                 psprintf("contains operator %s with invalid strategy number %d", name, amop->amopstrategy));
         return false;
     }
     bool is_distance = amop->amopstrategy == kDistanceStrategy;

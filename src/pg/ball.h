@@ -1,7 +1,8 @@
-// hamming_ball, a composite type (center imagehash, radius int4): what an index is asked for in a radius query.
+// hamming_ball, a composite type (center imagehash, radius int4): what an index is asked for in a radius
+// query.
 //
-// hamming_within(hash, center, radius) has three arguments and an index condition two, so the planner's support
-// function rewrites the one into  hash <@ ROW(center, radius)::hamming_ball.
+// hamming_within(hash, center, radius) has three arguments and an index condition two, so the planner's
+// support function rewrites the one into  hash <@ ROW(center, radius)::hamming_ball.
 #pragma once
 
 #include "pg/imagehash.h"

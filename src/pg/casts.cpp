@@ -1,7 +1,7 @@
 // Casts between imagehash and bit, bytea and bigint, for hashes that were made elsewhere.
 //
-// Values that come in have an unknown method; bits keep their order: the first bit of a bit string, the highest bit of
-// the first byte of a bytea and of a bigint are the first bit of the hash.
+// Values that come in have an unknown method; bits keep their order: the first bit of a bit string, the
+// highest bit of the first byte of a bytea and of a bigint are the first bit of the hash.
 #include "pg/imagehash.h"
 
 extern "C" {
@@ -13,9 +13,10 @@ using namespace imagehash::pg;
 
 static void require_valid_length(int64 bits) {
     if (bits < kMinBits || bits > kMaxBits || bits % 8 != 0)
-        ereport(ERROR, (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
-                        errmsg("value of %lld bits cannot be cast to type imagehash", static_cast<long long>(bits)),
-                        errdetail("A hash has %d to %d bits, a multiple of 8.", kMinBits, kMaxBits)));
+        ereport(ERROR,
+                (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
+                 errmsg("value of %lld bits cannot be cast to type imagehash", static_cast<long long>(bits)),
+                 errdetail("A hash has %d to %d bits, a multiple of 8.", kMinBits, kMaxBits)));
 }
 
 IMAGEHASH_FUNCTION(imagehash_from_bit) {

@@ -1,7 +1,8 @@
 // Equality, order and hashing of imagehash, for btree and hash indexes, DISTINCT, GROUP BY and joins.
 //
-// Two values are equal if length, method and code are. (An unknown method equals only itself: were it equal to any
-// method, equality would not be transitive.) The order is by length, code, method; it has no meaning beyond being one.
+// Two values are equal if length, method and code are. (An unknown method equals only itself: were it equal
+// to any method, equality would not be transitive.) The order is by length, code, method; it has no meaning
+// beyond being one.
 #include "pg/imagehash.h"
 
 extern "C" {
@@ -18,8 +19,10 @@ static int compare(const ImageHash *a, const ImageHash *b) {
     return 0;
 }
 
-#define IMAGEHASH_COMPARISON(name, op) \
-    IMAGEHASH_FUNCTION(name) { PG_RETURN_BOOL(compare(PG_GETARG_IMAGEHASH(0), PG_GETARG_IMAGEHASH(1)) op 0); }
+#define IMAGEHASH_COMPARISON(name, op)                                                \
+    IMAGEHASH_FUNCTION(name) {                                                        \
+        PG_RETURN_BOOL(compare(PG_GETARG_IMAGEHASH(0), PG_GETARG_IMAGEHASH(1)) op 0); \
+    }
 
 IMAGEHASH_COMPARISON(imagehash_eq, ==)
 IMAGEHASH_COMPARISON(imagehash_ne, !=)

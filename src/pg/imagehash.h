@@ -10,8 +10,8 @@ namespace imagehash::pg {
 constexpr int kMinBits = 8;
 constexpr int kMaxBits = 1024;
 
-// Which function made a hash. Numbers below kFirstSemanticMethod are given out here, once and for all: they are
-// stored. A semantic method is taken from the SHA-256 over network and hasher weights.
+// Which function made a hash. Numbers below kFirstSemanticMethod are given out here, once and for all: they
+// are stored. A semantic method is taken from the SHA-256 over network and hasher weights.
 using Method = uint32;
 constexpr Method kMethodUnknown = 0;
 constexpr Method kMethodAverage = 1;

@@ -9,8 +9,11 @@ struct NamedMethod {
 };
 
 static const NamedMethod named_methods[] = {
-    {kMethodAverage, "average"}, {kMethodDifference, "difference"}, {kMethodPerceptual, "perceptual"},
-    {kMethodWavelet, "wavelet"}, {kMethodPdq, "pdq"},
+    {kMethodAverage, "average"},
+    {kMethodDifference, "difference"},
+    {kMethodPerceptual, "perceptual"},
+    {kMethodWavelet, "wavelet"},
+    {kMethodPdq, "pdq"},
 };
 
 static const char semantic_prefix[] = "semantic-";
@@ -38,7 +41,8 @@ bool method_by_name(const char *name, int length, Method *method) {
             return true;
         }
     }
-    if (length != semantic_prefix_length + semantic_digits || strncmp(name, semantic_prefix, semantic_prefix_length) != 0)
+    if (length != semantic_prefix_length + semantic_digits ||
+        strncmp(name, semantic_prefix, semantic_prefix_length) != 0)
         return false;
     Method value = 0;
     for (int i = semantic_prefix_length; i < length; i++) {
@@ -63,10 +67,12 @@ void require_comparable(const ImageHash *a, const ImageHash *b) {
         char name_a[kMethodNameSize], name_b[kMethodNameSize];
         method_name(a->method, name_a);
         method_name(b->method, name_b);
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("hashes were made by different methods: \"%s\" and \"%s\"", name_a, name_b),
-                        errhint("Distances between methods mean nothing. Hash both images with the same function, or "
-                                "select the rows of one method with imagehash_method().")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("hashes were made by different methods: \"%s\" and \"%s\"", name_a, name_b),
+             errhint("Distances between methods mean nothing. Hash both images with the same function, or "
+                     "select the rows of one method with imagehash_method().")));
     }
 }
 

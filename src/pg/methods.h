@@ -11,8 +11,8 @@ constexpr int kMethodNameSize = 32;
 // "perceptual", "semantic-1a2b3c4d", ...; "unknown" for 0.
 void method_name(Method method, char name[kMethodNameSize]);
 
-// The inverse, for `length` characters; false where no method has that name. "unknown" is not accepted: an unknown
-// method is written by leaving it out.
+// The inverse, for `length` characters; false where no method has that name. "unknown" is not accepted: an
+// unknown method is written by leaving it out.
 bool method_by_name(const char *name, int length, Method *method);
 
 // ERROR unless a distance between the two is defined: same length, and not of two known, different methods.

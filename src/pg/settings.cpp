@@ -13,10 +13,10 @@ void define_settings() {
     DefineCustomIntVariable("imagehash.threads", "Threads that one image may use for its embedding.",
                             "More than one helps a single session and costs a server that hashes in many.",
                             &settings.threads, 1, 1, 64, PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("imagehash.max_pixels", "Width times height of the largest image that is decoded.",
-                            "Checked in the header of an image, before memory is allocated for its pixels.",
-                            &settings.max_pixels, 100000000, 1, 1000000000, PGC_SUSET, 0, nullptr, nullptr,
-                            nullptr);
+    DefineCustomIntVariable(
+        "imagehash.max_pixels", "Width times height of the largest image that is decoded.",
+        "Checked in the header of an image, before memory is allocated for its pixels.", &settings.max_pixels,
+        100000000, 1, 1000000000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("imagehash");
 }
 

@@ -1,7 +1,7 @@
 // Settings with the prefix imagehash.
 //
-// All are defined in imagehash.so, which reserves the prefix; imagehash_vision.so asks it for a pointer. So a setting
-// is known whichever module a session loads first.
+// All are defined in imagehash.so, which reserves the prefix; imagehash_vision.so asks it for a pointer. So a
+// setting is known whichever module a session loads first.
 #pragma once
 
 #include "pg/pg.h"

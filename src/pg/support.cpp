@@ -1,5 +1,5 @@
-// Planner support for hamming_within(a, b, radius) and hash <@ ball: lets an index answer the one as the other, and
-// estimates their selectivity.
+// Planner support for hamming_within(a, b, radius) and hash <@ ball: lets an index answer the one as the
+// other, and estimates their selectivity.
 #include "index/strategies.h"
 #include "pg/imagehash.h"
 
@@ -77,8 +77,8 @@ static List *ball_condition(SupportRequestIndexCondition *request) {
     ball->row_format = COERCE_EXPLICIT_CAST;
     ball->location = -1;
     request->lossy = false;
-    return list_make1(make_opclause(op, BOOLOID, false, reinterpret_cast<Expr *>(hash), reinterpret_cast<Expr *>(ball),
-                                    InvalidOid, InvalidOid));
+    return list_make1(make_opclause(op, BOOLOID, false, reinterpret_cast<Expr *>(hash),
+                                    reinterpret_cast<Expr *>(ball), InvalidOid, InvalidOid));
 }
 
 }  // namespace imagehash::pg
@@ -90,8 +90,9 @@ IMAGEHASH_FUNCTION(imagehash_within_support) {
     if (IsA(node, SupportRequestSelectivity)) {
         auto request = reinterpret_cast<SupportRequestSelectivity *>(node);
         const Const *first = constant_argument(request->args, 0);
-        request->selectivity = selectivity_within(first != nullptr ? first : constant_argument(request->args, 1),
-                                                  constant_argument(request->args, 2));
+        request->selectivity =
+            selectivity_within(first != nullptr ? first : constant_argument(request->args, 1),
+                               constant_argument(request->args, 2));
         PG_RETURN_POINTER(request);
     }
     if (IsA(node, SupportRequestIndexCondition))
@@ -99,7 +100,8 @@ IMAGEHASH_FUNCTION(imagehash_within_support) {
     PG_RETURN_POINTER(nullptr);
 }
 
-// Selectivity of  hash <@ ball. The ball is a row expression, as ball_condition() makes it, or something unknown.
+// Selectivity of  hash <@ ball. The ball is a row expression, as ball_condition() makes it, or something
+// unknown.
 IMAGEHASH_FUNCTION(imagehash_in_ball_sel) {
     List *arguments = reinterpret_cast<List *>(PG_GETARG_POINTER(2));
     Node *ball = list_length(arguments) == 2 ? static_cast<Node *>(lsecond(arguments)) : nullptr;

@@ -35,18 +35,20 @@ IMAGEHASH_FUNCTION(imagehash_in) {
 
     if (const char *colon = strchr(text, ':')) {
         if (!method_by_name(text, static_cast<int>(colon - text), &method))
-            imagehash_input_error((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                                   errmsg("invalid input syntax for type imagehash: \"%s\"", text),
-                                   errdetail("\"%.*s\" is not a hash method.", static_cast<int>(colon - text), text),
-                                   errhint("Write plain hexadecimal digits where the method is not known.")));
+            imagehash_input_error(
+                (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+                 errmsg("invalid input syntax for type imagehash: \"%s\"", text),
+                 errdetail("\"%.*s\" is not a hash method.", static_cast<int>(colon - text), text),
+                 errhint("Write plain hexadecimal digits where the method is not known.")));
         hex = colon + 1;
     }
     size_t digits = strlen(hex);
     for (size_t i = 0; i < digits; i++)
         if (hex_value(hex[i]) < 0)
-            imagehash_input_error((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                                   errmsg("invalid input syntax for type imagehash: \"%s\"", text),
-                                   errdetail("\"%.*s\" is not a hexadecimal digit.", pg_mblen(hex + i), hex + i)));
+            imagehash_input_error(
+                (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+                 errmsg("invalid input syntax for type imagehash: \"%s\"", text),
+                 errdetail("\"%.*s\" is not a hexadecimal digit.", pg_mblen(hex + i), hex + i)));
     if (const char *complaint = length_complaint(digits))
         imagehash_input_error((errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
                                errmsg("invalid input syntax for type imagehash: \"%s\"", text),

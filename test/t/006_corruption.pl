@@ -64,6 +64,24 @@ sub overwrite
 	return $content;
 }
 
+# What no single page can tell: an entry that is gone, and one that points past the table. imagehash_index_check() can.
+my $check = q(SELECT imagehash_index_check('photo_h', heapallindexed => true));
+my $lower = 64 + 576 * 8 + 575 * 6;
+my $lost = overwrite(1, 8188, pack('v', 575));
+substr($lost, 8192 + 12, 2) = pack('v', $lower);
+my $stray = overwrite(1, $lower, pack('vvv', 9, 0, 1));
+for my $case ([ $lost, qr/XX002: row \(\d+,\d+\) of table "photo" is missing from index "photo_h"/, 'a lost entry' ],
+	[ $stray, qr/XX002: index "photo_h" is corrupted at block 1/, 'an entry that points past the table' ],
+	[ $original, qr/^$/, 'a sound index' ])
+{
+	my ($content, $expected, $name) = @$case;
+	write_index($content);
+	$node->start;
+	my ($status, $stdout, $stderr) = $node->psql('postgres', "\\set VERBOSITY verbose\n$check");
+	like($stderr, $expected, "$name: imagehash_index_check");
+	$node->stop;
+}
+
 my @errors = grep { $_ ne '' } (errors_with($original))[ 1 .. 6 ];
 is("@errors", '', 'no error on the index as it was made');
 

@@ -1,0 +1,176 @@
+// imagehash_index_check(index, heapallindexed): is the index whole, and does it have every row of its table?
+//
+// In the manner of contrib/amcheck: an ERROR names the first thing that is wrong; no answer is the good one.
+// It takes no lock that stops anybody from writing, and works on a standby.
+#include "index/access_method.h"
+#include "index/entry.h"
+#include "index/inspect.h"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "lib/bloomfilter.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+}
+
+namespace imagehash::index {
+
+Relation open_hamming_index(Oid relation) {
+    Relation index = relation_open(relation, AccessShareLock);
+    if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam->ambuild != hamming_build)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" is not a hamming index", RelationGetRelationName(index)),
+                        index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX
+                            ? errhint("Name the index of a partition.")
+                            : 0));
+    if (RELATION_IS_OTHER_TEMP(index))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot access temporary indexes of other sessions")));
+    return index;
+}
+
+// An entry as the filter knows it; compared as bytes.
+struct Fingerprint {
+    ItemPointerData tid;
+    uint16 is_null;
+    uint64 code[kMaxWords];
+};
+
+struct CheckState {
+    Relation index;
+    Meta meta;
+    BlockNumber heap_blocks;
+    bloom_filter *filter;  // of all entries; null where rows are not looked for
+    double rows;           // of the table, found in the index
+};
+
+static void add_fingerprint(bloom_filter *filter, const ItemPointerData *tid, bool is_null,
+                            const uint64 *code, int words) {
+    Fingerprint fingerprint;
+    memset(&fingerprint, 0, sizeof fingerprint);
+    fingerprint.tid = *tid;
+    fingerprint.is_null = is_null;
+    memcpy(fingerprint.code, code, words * sizeof(uint64));
+    bloom_add_element(filter, reinterpret_cast<unsigned char *>(&fingerprint), sizeof fingerprint);
+}
+
+// Bits past the length of a code are zero: distances count them.
+static bool has_stray_bits(const uint64 *code, int bits) {
+    auto bytes = reinterpret_cast<const unsigned char *>(code);
+    for (int i = bits / 8; i < hamming::words_of_bits(bits) * 8; i++)
+        if (bytes[i] != 0) return true;
+    return false;
+}
+
+static void check_entries(CheckState *state, BlockNumber block, Page page) {
+    const PageTrailer *trailer = page_trailer(page);
+    Layout layout = Layout::of_words(trailer->words);
+    for (int i = 0; i < trailer->count; i++) {
+        const ItemPointerData *tid = &page_tids(page, layout)[i];
+        BlockNumber heap_block = ItemPointerGetBlockNumberNoCheck(tid);
+        if (ItemPointerGetOffsetNumberNoCheck(tid) == InvalidOffsetNumber || heap_block >= state->heap_blocks)
+            report_corruption(
+                state->index, block,
+                psprintf("Entry %d points to (%u,%u), and the table has %u blocks.", i, heap_block,
+                         ItemPointerGetOffsetNumberNoCheck(tid), state->heap_blocks));
+        uint64 code[kMaxWords];
+        for (int w = 0; w < layout.words; w++)
+            code[w] = page_codes(page)[code_offset(i, layout.words) + w * hamming::kBlock];
+        if (trailer->kind == kCodePage && has_stray_bits(code, static_cast<int>(state->meta.bits)))
+            report_corruption(state->index, block,
+                              psprintf("Entry %d has bits past the length of %u.", i, state->meta.bits));
+        if (state->filter != nullptr)
+            add_fingerprint(state->filter, tid, trailer->kind == kNullPage, code, layout.words);
+    }
+}
+
+static void check_pages(CheckState *state, Relation heap) {
+    BlockNumber blocks = RelationGetNumberOfBlocks(state->index);
+    for (BlockNumber block = kFirstDataBlock; block < blocks; block++) {
+        CHECK_FOR_INTERRUPTS();
+        bool initialized;
+        Buffer buffer =
+            read_page(state->index, block, state->meta.words(), BUFFER_LOCK_SHARE, nullptr, &initialized);
+        // A row was in the table before its entry was in the index.
+        state->heap_blocks = RelationGetNumberOfBlocks(heap);
+        if (initialized) check_entries(state, block, BufferGetPage(buffer));
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
+static void find_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool /* tuple_is_alive */,
+                     void *state_pointer) {
+    auto state = static_cast<CheckState *>(state_pointer);
+    Entry entry;
+    make_entry(values[0], is_null[0], &entry);
+    Fingerprint fingerprint;
+    memset(&fingerprint, 0, sizeof fingerprint);
+    fingerprint.tid = *tid;
+    fingerprint.is_null = entry.is_null;
+    if (!entry.is_null)
+        memcpy(fingerprint.code, entry.code, hamming::words_of_bits(entry.bits) * sizeof(uint64));
+    if (bloom_lacks_element(state->filter, reinterpret_cast<unsigned char *>(&fingerprint),
+                            sizeof fingerprint))
+        ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                        errmsg("row (%u,%u) of table \"%s\" is missing from index \"%s\"",
+                               ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid),
+                               get_rel_name(index->rd_index->indrelid), RelationGetRelationName(index)),
+                        errhint("REINDEX the index.")));
+    state->rows += 1;
+}
+
+// Rows that the snapshot sees were in the index before it was read.
+static void check_rows(CheckState *state, Relation heap, Snapshot snapshot) {
+    IndexInfo *info = BuildIndexInfo(state->index);
+    info->ii_Concurrent = true;  // only what the snapshot sees, not what others are writing
+    info->ii_Unique = false;
+    info->ii_ExclusionOps = nullptr;
+    info->ii_ExclusionProcs = nullptr;
+    info->ii_ExclusionStrats = nullptr;
+    TableScanDesc scan = table_beginscan_strat(heap, snapshot, 0, nullptr, true, true);
+    table_index_build_scan(heap, state->index, info, true, false, find_row, state, scan);
+}
+
+static void check_index(Relation index, bool heap_all_indexed) {
+    CheckState state;
+    memset(&state, 0, sizeof state);
+    state.index = index;
+    Relation heap = table_open(index->rd_index->indrelid, AccessShareLock);
+    Snapshot snapshot = nullptr;
+    if (heap_all_indexed) {
+        snapshot = RegisterSnapshot(GetTransactionSnapshot());
+        // An index that was built later than this transaction's snapshot may lack rows that the snapshot
+        // sees.
+        if (IsolationUsesXactSnapshot() && index->rd_index->indcheckxmin &&
+            !TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), snapshot->xmin))
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("index \"%s\" cannot be verified using transaction snapshot",
+                                   RelationGetRelationName(index))));
+        int64 entries = static_cast<int64>(RelationGetNumberOfBlocks(index)) * Layout::of_words(1).capacity;
+        state.filter = bloom_create(entries, maintenance_work_mem, 0);
+    }
+    state.meta = read_meta(index);
+    check_pages(&state, heap);
+    if (heap_all_indexed) {
+        check_rows(&state, heap, snapshot);
+        ereport(DEBUG1, (errmsg_internal("found %.0f rows of table \"%s\" in index \"%s\"", state.rows,
+                                         RelationGetRelationName(heap), RelationGetRelationName(index))));
+        UnregisterSnapshot(snapshot);
+        bloom_free(state.filter);
+    }
+    table_close(heap, AccessShareLock);
+}
+
+}  // namespace imagehash::index
+
+IMAGEHASH_FUNCTION(imagehash_index_check) {
+    Relation index = imagehash::index::open_hamming_index(PG_GETARG_OID(0));
+    imagehash::index::check_index(index, PG_GETARG_BOOL(1));
+    relation_close(index, AccessShareLock);
+    PG_RETURN_VOID();
+}
