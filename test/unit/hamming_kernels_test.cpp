@@ -34,10 +34,11 @@ struct Codes {
     }
 };
 
-void expect_scan_equals_reference(const Kernel &kernel, const Codes &codes, const std::vector<uint64_t> &query,
-                                  int threshold) {
+void expect_scan_equals_reference(const Kernel &kernel, const Codes &codes,
+                                  const std::vector<uint64_t> &query, int threshold) {
     std::vector<Hit> hits(codes.plain.size() + kBlock);
-    size_t n = kernel.scan(codes.blocked.data(), codes.plain.size(), codes.words, query.data(), threshold, hits.data());
+    size_t n = kernel.scan(codes.blocked.data(), codes.plain.size(), codes.words, query.data(), threshold,
+                           hits.data());
     size_t found = 0;
     for (size_t i = 0; i < codes.plain.size(); i++) {
         int d = 0;
@@ -65,7 +66,8 @@ TEST_P(EveryKernel, ScanEqualsReference) {
         for (auto &word : query) word = random();
         if (codes > 3) query = set.plain[3];  // one at distance 0
         for (int threshold : {-1, 0, 1, words * 30, words * 32, words * 64})
-            for (size_t k = 0; k < count; k++) expect_scan_equals_reference(kernels[k], set, query, threshold);
+            for (size_t k = 0; k < count; k++)
+                expect_scan_equals_reference(kernels[k], set, query, threshold);
     }
 }
 
