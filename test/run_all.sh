@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# Every test there is, on a private copy of PostgreSQL with this build in it. Behind `make check`.
+# The last line is `N passed, N failed`: googletest cases + SQL tests + isolation tests + TAP assertions. A stage that
+# runs nothing counts as a failure. Installs nothing on the system; leaves nothing behind.
+#
+# test/run_all.sh [STAGE | STAGE/NAME ...] runs only those; a stage is a directory here: unit, sql, specs, t.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=test/lib/private_server.sh
+source test/lib/private_server.sh
+# shellcheck source=test/lib/regress.sh
+source test/lib/regress.sh
+
+selection=("$@")
+build=$(realpath "${BUILD:-build}")
+passed=0 failed=0 skipped=0
+failures=()
+
+# record NAME PASSED FAILED SKIPPED: adds to the sums; a part in which nothing ran has failed.
+record() {
+    local name=$1 ok=$2 bad=$3 skip=$4
+    if ((ok + bad + skip == 0)); then
+        bad=1
+        echo "$name: no test ran"
+    fi
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    ((bad == 0)) || failures+=("$name")
+    printf -- '-- %s: %d passed, %d failed, %d skipped (%d s)\n' "$name" "$ok" "$bad" "$skip" "$((SECONDS - started))"
+}
+
+count() {
+    grep -c -E -- "$1" "$2" || true
+}
+
+# wanted STAGE [NAME]: whether the command line asks for a stage, or for a test of it.
+wanted() {
+    local choice
+    ((${#selection[@]} > 0)) || return 0
+    for choice in "${selection[@]}"; do
+        case $choice in
+            "$1" | "$1/${2:-*}") return 0 ;;
+            "$1"/*) [[ $# -eq 2 ]] || return 0 ;;
+        esac
+    done
+    return 1
+}
+
+stage() {
+    printf '\n== %s\n' "$1"
+}
+
+# The test programs run whole: ctest would start a process for each case, and each would load LibTorch.
+unit_tests() {
+    stage 'unit tests (googletest)'
+    local program log ok bad skip status ran=no
+    for program in "$build"/*_test; do
+        if [[ ! -f $program || ! -x $program ]] || ! wanted unit "$(basename "$program")"; then continue; fi
+        ran=yes started=$SECONDS status=0
+        log=$PRIVATE_ROOT/$(basename "$program").log
+        "$program" >"$log" 2>&1 || status=$?
+        ok=$(count '^\[       OK \]' "$log")
+        bad=$(count '^\[  FAILED  \] .* \([0-9]+ ms\)$' "$log")
+        skip=$(count '^\[  SKIPPED \] .* \([0-9]+ ms\)$' "$log")
+        if ((status != 0)); then
+            ((bad > 0)) || bad=1
+            grep -v -E '^\[( RUN      |       OK )\]' "$log" || true
+        elif ((skip > 0)); then
+            grep -A 2 -E ': Skipped$' "$log" || true
+        fi
+        record "$(basename "$program")" "$ok" "$bad" "$skip"
+    done
+    [[ $ran == yes ]] || { started=$SECONDS; record 'unit tests' 0 0 0; }
+}
+
+# pg_regress speaks of `test NAME ... ok` before PostgreSQL 16 and TAP since.
+sql_tests() {
+    local kind=$1 log=$PRIVATE_ROOT/$1.log status=0 ok bad
+    local all names=() name line='^(not )?ok +[0-9]+ |^(test| ) .* \.\.\. (ok|FAILED)'
+    stage "$2"
+    started=$SECONDS
+    mapfile -t all < <(test_names "$kind" "$IMAGEHASH_SOURCE/test")
+    for name in "${all[@]}"; do
+        ! wanted "$kind" "$name" || names+=("$name")
+    done
+    run_regress "$kind" "$IMAGEHASH_SOURCE/test" "$PRIVATE_ROOT/results_$kind" "${names[@]}" >"$log" 2>&1 || status=$?
+    if ((status == 0)); then grep -E "$line" "$log"; else cat "$log"; fi
+    ok=$(grep -E "$line" "$log" | grep -c -v -E 'not ok|FAILED' || true)
+    bad=$(grep -E "$line" "$log" | grep -c -E 'not ok|FAILED' || true)
+    if ((status != 0)); then
+        ((bad > 0)) || bad=1
+        # Errors are what many tests are about; only what ended a process is news.
+        grep -E 'PANIC|TRAP|was terminated by signal' "$PRIVATE_LOG" || true
+    fi
+    record "$2" "$ok" "$bad" 0
+}
+
+# Each file starts servers of its own, which PostgreSQL refuses to do as root.
+tap_tests() {
+    stage 'TAP tests (prove)'
+    local file name log status ran=no
+    local pgxs_perl
+    pgxs_perl=$(dirname "$("$PRIVATE_BIN/pg_config" --pgxs)")/../test/perl
+    for file in "$IMAGEHASH_SOURCE"/test/t/*.pl; do
+        name=$(basename "$file" .pl)
+        if [[ ! -f $file ]] || ! wanted t "$name"; then continue; fi
+        ran=yes started=$SECONDS status=0
+        log=$PRIVATE_ROOT/$name.tap.log
+        tap_file "$file" "$IMAGEHASH_SOURCE/tap/$name" "$pgxs_perl" >"$log" 2>&1 || status=$?
+        tap_report "$name" "$log" "$status"
+    done
+    [[ $ran == yes ]] || { started=$SECONDS; record 'TAP tests' 0 0 0; }
+}
+
+# tap_file FILE WORK_DIR PERL_LIBRARY: one file by prove, with what PostgreSQL::Test::Cluster of every version wants.
+tap_file() {
+    as_owner mkdir -p "$2/log"
+    as_owner env -u PGHOST -u PGUSER -u PGDATABASE \
+        PATH="$PATH" PERL5LIB="$3" PG_REGRESS="$3/../regress/pg_regress" PGPORT=65432 \
+        TESTDIR="$2" TESTDATADIR="$2" TESTLOGDIR="$2/log" \
+        IMAGEHASH_SOURCE="$IMAGEHASH_SOURCE" ${IMAGEHASH_SHARED:+IMAGEHASH_SHARED="$IMAGEHASH_SHARED"} \
+        prove --verbose "$1"
+}
+
+tap_report() {
+    local name=$1 log=$2 status=$3 ok bad skip
+    skip=$(count '^ok [0-9]+ # skip |skipped: ' "$log")
+    ok=$(($(count '^ok [0-9]+' "$log") - $(count '^ok [0-9]+ # skip ' "$log")))
+    bad=$(count '^not ok [0-9]+( - [^#]*)?$' "$log")
+    grep -E '^ok [0-9]+ # skip |skipped: ' "$log" || true
+    if ((status != 0)); then
+        ((bad > 0)) || bad=1
+        cat "$log"
+        find "$IMAGEHASH_SOURCE/tap/$name" -name '*.log' -o -name 'regress_log_*' | while read -r server_log; do
+            echo "--- end of $(basename "$server_log") ---"
+            sed '/LOG:  statement: /d' "$server_log" | tail -n 30
+        done
+    fi
+    record "$name" "$ok" "$bad" "$skip"
+}
+
+private_install "$build"
+private_server_start shared_buffers=64MB
+# A copy that the server's user can read, wherever this tree lies.
+export IMAGEHASH_SOURCE=$PRIVATE_ROOT/source
+mkdir -p "$IMAGEHASH_SOURCE/demo"
+cp -r test "$IMAGEHASH_SOURCE/test"
+[[ ! -d demo/pictures ]] || cp -r demo/pictures "$IMAGEHASH_SOURCE/demo/pictures"
+[[ $EUID -ne 0 ]] || chown -R postgres: "$IMAGEHASH_SOURCE"
+# The paths of the private copy from here on.
+PG_CONFIG=$PRIVATE_BIN/pg_config
+shared=$(realpath -m "${SHARED:-../shared}")
+if [[ -d $shared ]]; then
+    export IMAGEHASH_SHARED=$shared
+else
+    echo "$shared is not there: tests that need its data are skipped"
+fi
+
+! wanted unit || unit_tests
+! wanted sql || sql_tests sql 'SQL tests (pg_regress)'
+! wanted specs || sql_tests specs 'isolation tests'
+! wanted t || tap_tests
+
+echo
+echo "all tests: $SECONDS s"
+((${#failures[@]} == 0)) || echo "failed: ${failures[*]}"
+closing="$passed passed, $failed failed"
+((skipped == 0)) || closing="$closing, $skipped skipped"
+echo "$closing"
+((failed == 0 && passed > 0))
