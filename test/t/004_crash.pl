@@ -38,17 +38,16 @@ my $differences = q(
 	SELECT (SELECT count(*) FROM (TABLE by_index EXCEPT ALL TABLE by_table) a) + (SELECT count(*) FROM (TABLE by_table EXCEPT ALL TABLE by_index) b);
 );
 
-# The next server does not start before the processes of the last are gone, and that takes a moment.
+# The next server does not start before the process of the last is gone; until its parent has taken note, it is not.
 sub wait_until_gone
 {
-	for my $pid (@_)
+	my ($pid) = @_;
+	for (1 .. 1800)
 	{
-		for (1 .. 1800)
-		{
-			last unless kill 0, $pid;
-			select(undef, undef, undef, 0.1);
-		}
+		return unless kill 0, $pid;
+		select(undef, undef, undef, 0.1);
 	}
+	die "process $pid does not end";
 }
 
 for my $round (1 .. $rounds)
@@ -83,7 +82,7 @@ for my $round (1 .. $rounds)
 		$node->kill9;
 		kill 'KILL', @backends;
 		eval { $_->quit } for @writers;
-		wait_until_gone($postmaster, @backends);
+		wait_until_gone($postmaster);
 		$node->start;
 	}
 	else
