@@ -1,5 +1,6 @@
 -- The index against a sequential scan: every k, radius and length, equal hashes by the thousand, deletes, updates,
 -- rollbacks, NULLs. Random from a fixed seed; expected output holds counts of differences: all zero.
+SET jit = off;  -- compiling costs more than these queries
 SELECT setseed(0.25);
 -- bits random, in clusters and with many equal hashes
 CREATE FUNCTION random_hash(bits int, kind int) RETURNS imagehash LANGUAGE plpgsql AS $$
