@@ -1,4 +1,4 @@
--- The shop: products, their photos, and photos that people upload. What is special is three lines: two generated
+-- The shop: products, their photos, and photos that people upload. What is special is a few lines: two generated
 -- columns that hash each photo as it comes in, and indexes on them. No program keeps the hashes up to date.
 
 CREATE EXTENSION imagehash;
@@ -19,11 +19,12 @@ CREATE TABLE product_photo (
     -- what the photo shows: near means similar things
     hash       imagehash(256) GENERATED ALWAYS AS (semantic_hash(photo)) STORED,
     -- what its pixels look like: near means the same photo
-    pixels     imagehash(64) GENERATED ALWAYS AS (perceptual_hash(photo)) STORED
+    pixels     imagehash(64) GENERATED ALWAYS AS (perceptual_hash(photo)) STORED,
+    -- no photo twice (within 4 of 64 bits), even if two sessions add it at the same time; its index serves searches too
+    CONSTRAINT product_photo_pixels EXCLUDE USING hamming (pixels WITH ~=)
 );
 
 CREATE INDEX product_photo_hash ON product_photo USING hamming (hash);
-CREATE INDEX product_photo_pixels ON product_photo USING hamming (pixels);
 
 CREATE TABLE upload (
     file   text PRIMARY KEY,
@@ -31,8 +32,8 @@ CREATE TABLE upload (
     pixels imagehash(64) GENERATED ALWAYS AS (perceptual_hash(photo)) STORED
 );
 
--- Refuses a photo that the shop has already, before any work is spent on it. Generated columns are not there yet
--- in a BEFORE trigger, hence the call. Two sessions that add the same photo at the same time can both succeed.
+-- Refuses a photo that the shop has already, a little more strictly than the constraint, and says which product has it.
+-- Generated columns are not there yet in a BEFORE trigger, hence the call.
 CREATE FUNCTION refuse_known_photo() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     mine imagehash := perceptual_hash(NEW.photo);
