@@ -80,7 +80,8 @@ COMMENT ON FUNCTION imagehash(bigint) IS 'hash of 64 bits and unknown method; th
 
 CREATE FUNCTION imagehash_to_bit(imagehash) RETURNS bit
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION imagehash_to_bit(imagehash) IS 'the code as a bit string; the method is lost';
+COMMENT ON FUNCTION imagehash_to_bit(imagehash) IS
+    'the code as a bit string; the method is lost; say bit(n) or bit varying, as plain bit is bit(1)';
 CREATE FUNCTION imagehash_to_varbit(imagehash) RETURNS bit varying
     AS 'MODULE_PATHNAME', 'imagehash_to_bit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION imagehash_to_varbit(imagehash) IS 'the code as a bit string; the method is lost';

@@ -12,26 +12,48 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/index.h"
 #include "lib/bloomfilter.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
 
 namespace imagehash::index {
 
-Relation open_hamming_index(Oid relation) {
-    Relation index = relation_open(relation, AccessShareLock);
+static void refuse(Relation index, const char *reason) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot read index \"%s\"", RelationGetRelationName(index)),
+                    errdetail_internal("%s", reason)));
+}
+
+OpenIndex open_hamming_index(Oid relation) {
+    OpenIndex open = {nullptr, nullptr};
+    // The relation may be no index, or be dropped and made anew while we wait for the lock.
+    Oid heap = IndexGetRelation(relation, true);
+    if (OidIsValid(heap)) open.heap = table_open(heap, AccessShareLock);
+    open.index = relation_open(relation, AccessShareLock);
+    Relation index = open.index;
     if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam->ambuild != hamming_build)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("\"%s\" is not a hamming index", RelationGetRelationName(index)),
                         index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX
                             ? errhint("Name the index of a partition.")
                             : 0));
-    if (RELATION_IS_OTHER_TEMP(index))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot access temporary indexes of other sessions")));
-    return index;
+    if (open.heap == nullptr || index->rd_index->indrelid != heap)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
+    if (RELATION_IS_OTHER_TEMP(index)) refuse(index, "It is a temporary index of another session.");
+    if (!index->rd_index->indisvalid) refuse(index, "The index is not valid.");
+    if (RecoveryInProgress() && index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+        refuse(index, "An unlogged index has no data on a standby.");
+    return open;
+}
+
+void close_hamming_index(const OpenIndex &open) {
+    relation_close(open.index, AccessShareLock);
+    table_close(open.heap, AccessShareLock);
 }
 
 // An entry as the filter knows it; compared as bytes.
@@ -136,41 +158,60 @@ static void check_rows(CheckState *state, Relation heap, Snapshot snapshot) {
     table_index_build_scan(heap, state->index, info, true, false, find_row, state, scan);
 }
 
-static void check_index(Relation index, bool heap_all_indexed) {
+static Snapshot snapshot_for(Relation index) {
+    Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
+    // An index that was built later than this transaction's snapshot may lack rows that the snapshot sees.
+    if (IsolationUsesXactSnapshot() && index->rd_index->indcheckxmin &&
+        !TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), snapshot->xmin))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("index \"%s\" cannot be verified using transaction snapshot",
+                               RelationGetRelationName(index))));
+    return snapshot;
+}
+
+static void check_index(const OpenIndex &open, bool heap_all_indexed) {
     CheckState state;
     memset(&state, 0, sizeof state);
-    state.index = index;
-    Relation heap = table_open(index->rd_index->indrelid, AccessShareLock);
+    state.index = open.index;
     Snapshot snapshot = nullptr;
     if (heap_all_indexed) {
-        snapshot = RegisterSnapshot(GetTransactionSnapshot());
-        // An index that was built later than this transaction's snapshot may lack rows that the snapshot
-        // sees.
-        if (IsolationUsesXactSnapshot() && index->rd_index->indcheckxmin &&
-            !TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), snapshot->xmin))
-            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                            errmsg("index \"%s\" cannot be verified using transaction snapshot",
-                                   RelationGetRelationName(index))));
-        int64 entries = static_cast<int64>(RelationGetNumberOfBlocks(index)) * Layout::of_words(1).capacity;
+        snapshot = snapshot_for(open.index);
+        int64 entries =
+            static_cast<int64>(RelationGetNumberOfBlocks(open.index)) * Layout::of_words(1).capacity;
         state.filter = bloom_create(entries, maintenance_work_mem, 0);
     }
-    state.meta = read_meta(index);
-    check_pages(&state, heap);
+    state.meta = read_meta(open.index);
+    check_pages(&state, open.heap);
     if (heap_all_indexed) {
-        check_rows(&state, heap, snapshot);
-        ereport(DEBUG1, (errmsg_internal("found %.0f rows of table \"%s\" in index \"%s\"", state.rows,
-                                         RelationGetRelationName(heap), RelationGetRelationName(index))));
+        check_rows(&state, open.heap, snapshot);
+        ereport(DEBUG1,
+                (errmsg_internal("found %.0f rows of table \"%s\" in index \"%s\"", state.rows,
+                                 RelationGetRelationName(open.heap), RelationGetRelationName(open.index))));
         UnregisterSnapshot(snapshot);
         bloom_free(state.filter);
     }
-    table_close(heap, AccessShareLock);
+}
+
+// The index's expressions and predicate are code of the table's owner: they run with the owner's rights, not
+// with those of the one who checks, as for every maintenance command.
+static void check_as_owner(const OpenIndex &open, bool heap_all_indexed) {
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    SetUserIdAndSecContext(open.heap->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
+    int guc_level = NewGUCNestLevel();
+    pg::restrict_search_path();
+    check_index(open, heap_all_indexed);
+    AtEOXact_GUC(false, guc_level);
+    SetUserIdAndSecContext(user, security);
 }
 
 }  // namespace imagehash::index
 
 IMAGEHASH_FUNCTION(imagehash_index_check) {
-    Relation index = imagehash::index::open_hamming_index(PG_GETARG_OID(0));
-    imagehash::index::check_index(index, PG_GETARG_BOOL(1));
-    relation_close(index, AccessShareLock);
+    using namespace imagehash::index;
+    OpenIndex open = open_hamming_index(PG_GETARG_OID(0));
+    check_as_owner(open, PG_GETARG_BOOL(1));
+    close_hamming_index(open);
     PG_RETURN_VOID();
 }

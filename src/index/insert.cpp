@@ -18,9 +18,9 @@ namespace imagehash::index {
 // once set.
 static Meta *cached_meta(Relation index) {
     if (index->rd_amcache == nullptr) {
-        auto meta = static_cast<Meta *>(MemoryContextAlloc(index->rd_indexcxt, sizeof(Meta)));
-        *meta = read_meta(index);
-        index->rd_amcache = meta;
+        Meta meta = read_meta(index);  // may fail: allocate after it
+        index->rd_amcache = MemoryContextAlloc(index->rd_indexcxt, sizeof(Meta));
+        *static_cast<Meta *>(index->rd_amcache) = meta;
     }
     return static_cast<Meta *>(index->rd_amcache);
 }
@@ -46,46 +46,50 @@ static Meta admit_to_index(Relation index, const Entry &entry) {
     return wanted;
 }
 
-// Reads a block and locks it if the entry can go there; an empty page can become a page of any kind.
-static Buffer lock_if_usable(Relation index, BlockNumber block, PageKind kind, int words) {
+// Reads a block and locks it if the entry can go there; an empty page can become a page of any kind. Else
+// says whether entries of the other kind could.
+static Buffer lock_if_usable(Relation index, BlockNumber block, PageKind kind, int words, bool *has_room) {
+    *has_room = false;
     if (block == InvalidBlockNumber || block < kFirstDataBlock || block >= RelationGetNumberOfBlocks(index))
         return InvalidBuffer;
     bool initialized;
     Buffer buffer = read_page(index, block, words, BUFFER_LOCK_EXCLUSIVE, nullptr, &initialized);
     Page page = BufferGetPage(buffer);
-    int used_words = kind == kCodePage ? words : 0;
-    if (!initialized || page_count(page) == 0 ||
-        (page_trailer(page)->kind == kind && page_count(page) < Layout::of_words(used_words).capacity))
-        return buffer;
+    if (!initialized || page_count(page) == 0) return buffer;
+    const PageTrailer *trailer = page_trailer(page);
+    *has_room = trailer->count < Layout::of_words(trailer->words).capacity;
+    if (*has_room && trailer->kind == kind) return buffer;
     UnlockReleaseBuffer(buffer);
     return InvalidBuffer;
 }
 
+// A page that vacuum found room on. The map does not tell pages of codes from null pages; those of the wrong
+// kind go back into it.
 static Buffer free_page(Relation index, PageKind kind, int words) {
-    for (;;) {
+    const int tries = 16;
+    BlockNumber unsuitable[tries];
+    int count = 0;
+    Buffer buffer = InvalidBuffer;
+    while (count < tries && !BufferIsValid(buffer)) {
         BlockNumber block = GetFreeIndexPage(index);
-        if (block == InvalidBlockNumber) return InvalidBuffer;
-        Buffer buffer = lock_if_usable(index, block, kind, words);
-        if (BufferIsValid(buffer)) return buffer;
-        if (kind == kNullPage) {
-            // A page with room for codes; leave it to those who look for one.
-            RecordFreeIndexPage(index, block);
-            return InvalidBuffer;
-        }
-        CHECK_FOR_INTERRUPTS();
+        if (block == InvalidBlockNumber) break;
+        bool has_room;
+        buffer = lock_if_usable(index, block, kind, words, &has_room);
+        if (!BufferIsValid(buffer) && has_room) unsuitable[count++] = block;
     }
+    for (int i = 0; i < count; i++) RecordFreeIndexPage(index, unsuitable[i]);
+    return buffer;
 }
 
 // A locked page with room. Nothing on it has changed yet.
 static Buffer find_page(Relation index, const Meta &meta, PageKind kind) {
     int words = meta.words();
-    Buffer buffer = lock_if_usable(index, kind == kCodePage ? RelationGetTargetBlock(index) : meta.null_block,
-                                   kind, words);
+    bool has_room;
+    BlockNumber last_used = kind == kCodePage ? RelationGetTargetBlock(index) : meta.null_block;
+    Buffer buffer = lock_if_usable(index, last_used, kind, words, &has_room);
     if (!BufferIsValid(buffer)) buffer = free_page(index, kind, words);
-    if (!BufferIsValid(buffer)) {
-        BlockNumber blocks = RelationGetNumberOfBlocks(index);
-        buffer = lock_if_usable(index, blocks - 1, kind, words);
-    }
+    if (!BufferIsValid(buffer))
+        buffer = lock_if_usable(index, RelationGetNumberOfBlocks(index) - 1, kind, words, &has_room);
     if (!BufferIsValid(buffer)) buffer = pg::extend_relation(index);
     return buffer;
 }

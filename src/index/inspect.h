@@ -5,8 +5,15 @@
 
 namespace imagehash::index {
 
-// Opens an index for reading. ERROR unless it is a hamming index whose data can be read: not a partitioned
-// one, and not a temporary one of another session.
-Relation open_hamming_index(Oid relation);
+struct OpenIndex {
+    Relation heap;
+    Relation index;
+};
+
+// Opens an index and its table for reading, the table first as everybody does. ERROR unless it is a valid
+// hamming index whose data can be read: not a partitioned one, nor a temporary one of another session, nor an
+// unlogged one on a standby.
+OpenIndex open_hamming_index(Oid relation);
+void close_hamming_index(const OpenIndex &open);
 
 }  // namespace imagehash::index

@@ -62,53 +62,53 @@ static void lower_horizon(ScanState *state, Band *band) {
     state->band_count = end - state->band;
 }
 
-static void add_page_to_band(ScanState *state, Band *band, Page page, const hamming::Hit *hits, size_t n) {
+// The page's candidates beyond what is served, up to the threshold; into found[kMaxEntries].
+static size_t find_candidates(const ScanState *state, Page page, int threshold, uint64 *found) {
+    hamming::Hit hits[kMaxEntries];
+    size_t n = hamming::best_kernel().scan(page_codes(page), page_count(page), state->layout.words,
+                                           state->question.query, threshold, hits);
     ItemPointer tids = page_tids(page, state->layout);
-    for (size_t k = 0; k < n; k++) {
-        int distance = hits[k].distance;
-        if (distance <= state->done_through ||
-            !passes_filters(state->question, 0, page_codes(page), state->layout, hits[k].position))
-            continue;
-        if (state->band_count == state->band_room) grow_band(state);
-        state->band[state->band_count++] = pack(distance, &tids[hits[k].position]);
-        band->count[distance]++;
-        band->within++;
-    }
-    lower_horizon(state, band);
-}
-
-static void add_page_to_sort(ScanState *state, Page page, const hamming::Hit *hits, size_t n) {
-    ItemPointer tids = page_tids(page, state->layout);
+    size_t count = 0;
     for (size_t k = 0; k < n; k++)
         if (hits[k].distance > state->done_through &&
             passes_filters(state->question, 0, page_codes(page), state->layout, hits[k].position))
-            tuplesort_putdatum(
-                state->sort,
-                Int64GetDatum(static_cast<int64>(pack(hits[k].distance, &tids[hits[k].position]))), false);
+            found[count++] = pack(hits[k].distance, &tids[hits[k].position]);
+    return count;
+}
+
+static void add_to_band(ScanState *state, Band *band, const uint64 *found, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        if (state->band_count == state->band_room) grow_band(state);
+        state->band[state->band_count++] = found[k];
+        band->count[packed_distance(found[k])]++;
+        band->within++;
+    }
+    lower_horizon(state, band);
 }
 
 // One pass over all pages, into the band or, where `band` is null, into the sort. False if it stopped because
 // the band outgrew `band_limit`.
 static bool pass(IndexScanDesc scan, Band *band, int64 band_limit) {
     auto state = static_cast<ScanState *>(scan->opaque);
-    auto kernel = hamming::best_kernel().scan;
-    hamming::Hit hits[kMaxEntries];
+    uint64 found[kMaxEntries];
     for (BlockNumber block = kFirstDataBlock; block < state->blocks; block++) {
         CHECK_FOR_INTERRUPTS();
         bool initialized;
         Buffer buffer = read_page(scan->indexRelation, block, state->layout.words, BUFFER_LOCK_SHARE, nullptr,
                                   &initialized);
         Page page = BufferGetPage(buffer);
-        if (initialized && page_trailer(page)->kind == kCodePage) {
-            size_t n = kernel(page_codes(page), page_count(page), state->layout.words, state->question.query,
-                              band != nullptr ? band->horizon : state->question.max_distance, hits);
-            if (band != nullptr)
-                add_page_to_band(state, band, page, hits, n);
-            else
-                add_page_to_sort(state, page, hits, n);
+        size_t count = 0;
+        if (initialized && page_trailer(page)->kind == kCodePage)
+            count = find_candidates(state, page,
+                                    band != nullptr ? band->horizon : state->question.max_distance, found);
+        UnlockReleaseBuffer(buffer);  // before the sort, which may write files
+        if (band != nullptr) {
+            add_to_band(state, band, found, count);
+            if (state->band_count > band_limit) return false;
+        } else {
+            for (size_t k = 0; k < count; k++)
+                tuplesort_putdatum(state->sort, Int64GetDatum(static_cast<int64>(found[k])), false);
         }
-        UnlockReleaseBuffer(buffer);
-        if (band != nullptr && state->band_count > band_limit) return false;
     }
     return true;
 }

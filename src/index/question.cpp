@@ -64,16 +64,17 @@ static void set_order(const Meta &meta, const ScanKeyData *orderbys, int count, 
     question->order = Order::none;
     question->null_query = question->recheck_order = false;
     if (count == 0) return;
-    // Only the first distance is computed here; with more, PostgreSQL sorts the ties.
-    question->recheck_order = count > 1;
-    if (orderbys[0].sk_flags & SK_ISNULL) {
-        question->order = Order::undefined;
-        question->null_query = true;
-        return;
-    }
-    const pg::ImageHash *hash = pg::datum_get_imagehash(orderbys[0].sk_argument);
+    // A distance to null is null for every row, and orders nothing: the next key decides.
+    int key = 0;
+    while (key < count && (orderbys[key].sk_flags & SK_ISNULL)) key++;
+    question->order_key = key;
+    question->null_query = key == count;
+    question->order = Order::undefined;
+    if (question->null_query) return;
+    // Only one distance is computed here; with more, PostgreSQL sorts the ties.
+    question->recheck_order = key + 1 < count;
+    const pg::ImageHash *hash = pg::datum_get_imagehash(orderbys[key].sk_argument);
     if (!comparable(meta, hash)) {
-        question->order = Order::undefined;
         question->recheck_order = true;
         return;
     }

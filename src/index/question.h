@@ -34,7 +34,8 @@ struct Question {
     Filter *filters;
 
     Order order;
-    bool null_query;     // ORDER BY hash <~> NULL
+    int order_key;       // the ORDER BY key that `query` is of; those before it are null
+    bool null_query;     // ORDER BY hash <~> NULL, and nothing else
     bool recheck_order;  // PostgreSQL must compute the distance on the row
     uint64 query[kMaxWords];
     int max_distance;  // to `query`, that the filters allow

@@ -148,10 +148,11 @@ static bool next_in_phase(IndexScanDesc scan, int *distance) {
 }
 
 static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
+    int order_key = static_cast<ScanState *>(scan->opaque)->question.order_key;
     for (int i = 0; i < scan->numberOfOrderBys; i++) {
         // What is rechecked needs only a lower bound.
-        scan->xs_orderbyvals[i] = Int32GetDatum(i == 0 ? distance : 0);
-        scan->xs_orderbynulls[i] = is_null;
+        scan->xs_orderbyvals[i] = Int32GetDatum(i == order_key ? distance : 0);
+        scan->xs_orderbynulls[i] = is_null || i < order_key;
     }
 }
 

@@ -5,7 +5,6 @@
 
 extern "C" {
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "funcapi.h"
 }
 
@@ -60,10 +59,10 @@ IMAGEHASH_FUNCTION(imagehash_index_stats) {
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                  errmsg("function returning record called in context that cannot accept type record")));
-    Relation relation = index::open_hamming_index(PG_GETARG_OID(0));
-    index::Meta meta = index::read_meta(relation);
-    index::Stats stats = index::count_index(relation, meta);
-    relation_close(relation, AccessShareLock);
+    index::OpenIndex open = index::open_hamming_index(PG_GETARG_OID(0));
+    index::Meta meta = index::read_meta(open.index);
+    index::Stats stats = index::count_index(open.index, meta);
+    index::close_hamming_index(open);
 
     char method[pg::kMethodNameSize];
     pg::method_name(meta.method, method);

@@ -62,10 +62,7 @@ static void sweep(IndexVacuumInfo *info, IndexBulkDeleteResult *result, IndexBul
             Page page = BufferGetPage(buffer);
             int count = page_count(page);
             result->num_index_tuples += count;
-            // A null page is only worth finding when it is empty: inserters go to the one the meta page
-            // names.
-            has_room = count == 0 || (page_trailer(page)->kind == kCodePage &&
-                                      count < Layout::of_words(page_trailer(page)->words).capacity);
+            has_room = count < Layout::of_words(page_trailer(page)->words).capacity;
             if (count == 0) result->pages_free++;
         } else {
             result->pages_free++;

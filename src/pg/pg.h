@@ -18,6 +18,7 @@ extern "C" {
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/tuplesort.h"
 #if PG_VERSION_NUM >= 160000
@@ -75,6 +76,13 @@ inline void count_index_scan(IndexScanDesc scan) {
     pgstat_count_index_scan(scan->indexRelation);
 #if PG_VERSION_NUM >= 180000
     if (scan->instrument) scan->instrument->nsearches++;
+#endif
+}
+
+// Before code of a table's owner runs in another's session: names mean what they mean to the server.
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+    RestrictSearchPath();
 #endif
 }
 

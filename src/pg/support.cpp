@@ -1,11 +1,13 @@
 // Planner support for hamming_within(a, b, radius) and hash <@ ball: lets an index answer the one as the
 // other, and estimates their selectivity.
+#include "index/access_method.h"
 #include "index/strategies.h"
 #include "pg/imagehash.h"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_amop.h"
+#include "catalog/pg_type_d.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/supportnodes.h"
@@ -34,12 +36,13 @@ static const Const *constant_argument(List *arguments, int i) {
     return node != nullptr && IsA(node, Const) ? reinterpret_cast<Const *>(node) : nullptr;
 }
 
-// Arguments that are not constants are null pointers.
+// Arguments that are not constants, or not of the types expected, say nothing.
 static double selectivity_within(const Const *center, const Const *radius) {
     if ((radius != nullptr && radius->constisnull) || (center != nullptr && center->constisnull)) return 0;
-    int r = radius != nullptr ? DatumGetInt32(radius->constvalue) : 0;
+    int r = radius != nullptr && radius->consttype == INT4OID ? DatumGetInt32(radius->constvalue) : 0;
     if (r < 0) return 0;
-    int bits = center != nullptr ? datum_get_imagehash(center->constvalue)->bits() : 64;
+    bool is_hash = center != nullptr && !center->constbyval && center->constlen == -1;
+    int bits = is_hash ? datum_get_imagehash(center->constvalue)->bits() : 64;
     return Min(1.0, near_duplicates + chance_within(bits, r));
 }
 
@@ -61,6 +64,9 @@ static bool find_ball_operator(Oid opfamily, Oid *op, Oid *ball_type) {
 // hamming_within(hash, center, radius) as  hash <@ ROW(center, radius), or null if the index cannot take it.
 static List *ball_condition(SupportRequestIndexCondition *request) {
     if (!IsA(request->node, FuncExpr) || request->indexarg > 1) return NIL;
+    // btree and hash index the type too, and number their operators in their own way.
+    auto cost_function = reinterpret_cast<void (*)()>(index::hamming_costestimate);
+    if (reinterpret_cast<void (*)()>(request->index->amcostestimate) != cost_function) return NIL;
     List *arguments = reinterpret_cast<FuncExpr *>(request->node)->args;
     Node *hash = static_cast<Node *>(list_nth(arguments, request->indexarg));
     Node *center = static_cast<Node *>(list_nth(arguments, 1 - request->indexarg));

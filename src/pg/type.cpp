@@ -21,6 +21,17 @@ static int hex_value(char c) {
     return -1;
 }
 
+// Whether a hash has the length that a column demands; -1 is any. COPY, records and JSON give it to the input
+// functions and cast nothing.
+static bool has_length(const ImageHash *hash, int32 typmod) {
+    return typmod < 0 || hash->bits() == typmod;
+}
+
+static int length_mismatch(const ImageHash *hash, int32 typmod) {
+    errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH);
+    return errmsg("hash of %d bits does not match type imagehash(%d)", hash->bits(), typmod);
+}
+
 // Why a text of `digits` hexadecimal digits is no hash, or null.
 static const char *length_complaint(size_t digits) {
     if (digits == 0) return "A hash has at least two hexadecimal digits.";
@@ -60,6 +71,8 @@ IMAGEHASH_FUNCTION(imagehash_in) {
 
     ImageHash *hash = make_imagehash(static_cast<int>(digits * 4), method);
     for (size_t i = 0; i < digits; i += 2) hash->code[i / 2] = hex_value(hex[i]) << 4 | hex_value(hex[i + 1]);
+    if (!has_length(hash, PG_GETARG_INT32(2)))
+        imagehash_input_error((length_mismatch(hash, PG_GETARG_INT32(2))));
     PG_RETURN_POINTER(hash);
 }
 
@@ -91,6 +104,7 @@ IMAGEHASH_FUNCTION(imagehash_recv) {
                         errdetail("A hash has %d to %d bits.", kMinBits, kMaxBits)));
     ImageHash *hash = make_imagehash(bytes * 8, method);
     pq_copymsgbytes(message, reinterpret_cast<char *>(hash->code), bytes);
+    if (!has_length(hash, PG_GETARG_INT32(2))) ereport(ERROR, (length_mismatch(hash, PG_GETARG_INT32(2))));
     PG_RETURN_POINTER(hash);
 }
 
@@ -120,10 +134,7 @@ IMAGEHASH_FUNCTION(imagehash_typmod_in) {
 // Cast imagehash -> imagehash(n): the length is checked, never changed.
 IMAGEHASH_FUNCTION(imagehash_enforce_typmod) {
     ImageHash *hash = PG_GETARG_IMAGEHASH(0);
-    int32 typmod = PG_GETARG_INT32(1);
-    if (typmod >= 0 && hash->bits() != typmod)
-        ereport(ERROR, (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
-                        errmsg("hash of %d bits does not match type imagehash(%d)", hash->bits(), typmod)));
+    if (!has_length(hash, PG_GETARG_INT32(1))) ereport(ERROR, (length_mismatch(hash, PG_GETARG_INT32(1))));
     PG_RETURN_POINTER(hash);
 }
 

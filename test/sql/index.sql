@@ -60,6 +60,9 @@ SELECT count(*), count(d) FROM (SELECT h <~> NULL AS d FROM photo ORDER BY h <~>
 SELECT h <~> 'c4ca4238a0b92382', h <~> 'c81e728d9d4c2f63' FROM photo
 ORDER BY h <~> 'c4ca4238a0b92382', h <~> 'c81e728d9d4c2f63' LIMIT 5;
 
+-- a distance to null orders nothing
+SELECT h <~> 'c4ca4238a0b92382' AS d FROM photo ORDER BY h <~> (SELECT NULL::imagehash), h <~> 'c4ca4238a0b92382' LIMIT 5;
+
 -- what cannot be compared is an error, as in a sequential scan
 SELECT id FROM photo ORDER BY h <~> 'c4ca' LIMIT 1;
 SELECT id FROM photo WHERE hamming_within(h, 'c4ca', 1);

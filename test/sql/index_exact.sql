@@ -108,6 +108,21 @@ VACUUM churned;
 INSERT INTO churned SELECT i, substr(md5(i::text), 1, 16)::imagehash FROM generate_series(1, 6000) i;
 SELECT pg_relation_size('churned_h') <= at_first * 1.1 AS stays_small FROM size;
 
+-- ... and null pages fill up again, beside pages of codes that have room too
+CREATE TABLE churned_nulls (id int, h imagehash);
+CREATE INDEX churned_nulls_h ON churned_nulls USING hamming (h);
+INSERT INTO churned_nulls SELECT i, NULL FROM generate_series(1, 20000) i;
+INSERT INTO churned_nulls SELECT i, substr(md5(i::text), 1, 16)::imagehash FROM generate_series(1, 3000) i;
+DELETE FROM churned_nulls WHERE id % 4 > 0;
+VACUUM churned_nulls;
+INSERT INTO churned_nulls SELECT i, NULL FROM generate_series(20001, 34000) i;
+DELETE FROM churned_nulls WHERE id % 4 = 1;
+VACUUM churned_nulls;
+INSERT INTO churned_nulls SELECT i, NULL FROM generate_series(34001, 37000) i;
+SELECT nulls >= 18500 AS all_there, null_pages <= 17 AS stays_small FROM imagehash_index_stats('churned_nulls_h');
+SELECT imagehash_index_check('churned_nulls_h', true);
+DROP TABLE churned_nulls;
+
 -- 20,000 equal hashes: all found, in work_mem and past it
 CREATE TABLE equal AS SELECT i AS id, 'c4ca4238a0b92382'::imagehash AS h FROM generate_series(1, 20000) i;
 INSERT INTO equal SELECT -i, substr(md5(i::text), 1, 16)::imagehash FROM generate_series(1, 2000) i;

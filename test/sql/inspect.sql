@@ -34,7 +34,26 @@ SELECT imagehash_index_check('photo');
 SELECT imagehash_index_check('parts_h');
 SELECT imagehash_index_stats('photo_btree');
 SELECT imagehash_index_check(0);
+-- an index that was never finished is not damaged
+CREATE TABLE mixed AS SELECT h FROM unnest('{ff,ffff}'::imagehash[]) h;
+CREATE INDEX CONCURRENTLY mixed_h ON mixed USING hamming (h);
+SELECT imagehash_index_check('mixed_h');
+SELECT imagehash_index_stats('mixed_h');
+-- the index's functions run with the rights of the table's owner
 CREATE ROLE imagehash_user;
+GRANT CREATE ON SCHEMA public TO imagehash_user;
+SET ROLE imagehash_user;
+CREATE TABLE owned (h imagehash);
+INSERT INTO owned VALUES ('ff');
+CREATE FUNCTION who(imagehash) RETURNS imagehash IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1; END $$;
+CREATE INDEX owned_who ON owned USING hamming (who(h));
+CREATE OR REPLACE FUNCTION who(imagehash) RETURNS imagehash IMMUTABLE LANGUAGE plpgsql AS
+    $$ BEGIN RAISE NOTICE 'run as %', current_user; RETURN $1; END $$;
+RESET ROLE;
+SELECT imagehash_index_check('owned_who', true);
+DROP TABLE owned, mixed;
+DROP FUNCTION who;
+REVOKE CREATE ON SCHEMA public FROM imagehash_user;
 SET ROLE imagehash_user;
 SELECT imagehash_index_check('photo_h');
 SELECT imagehash_index_stats('photo_h');

@@ -30,6 +30,14 @@ SET enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM (VALUES ('c4ca4238a0b92382'::imagehash)) q (h), photo p WHERE hamming_within(q.h, p.h, 3);
 EXPLAIN (COSTS OFF) SELECT count(*) FROM photo a JOIN photo b ON hamming_within(a.h, b.h, 0) WHERE a.id < 5;
 SELECT count(*) FROM photo a JOIN photo b ON hamming_within(a.h, b.h, 0) WHERE a.id < 5;
+-- other access methods index the type too, and are not asked
+CREATE INDEX ON photo (h);
+CREATE INDEX ON photo USING hash (h);
+EXPLAIN (COSTS OFF) SELECT count(*) FROM photo WHERE hamming_within(h, '0123456789abcdef', 3);
+CREATE TABLE no_hamming AS SELECT * FROM photo LIMIT 100;
+CREATE UNIQUE INDEX ON no_hamming (h);
+SELECT count(*) FROM no_hamming WHERE hamming_within(h, 'c4ca4238a0b92382', 3);
+DROP TABLE no_hamming;
 -- a radius that differs from row to row is no constant
 EXPLAIN (COSTS OFF) SELECT count(*) FROM photo WHERE hamming_within(h, '0123456789abcdef', id);
 DROP TABLE photo;

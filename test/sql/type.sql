@@ -12,6 +12,12 @@ CREATE TABLE fixed (h imagehash(64));
 \d fixed
 INSERT INTO fixed VALUES ('perceptual:0123456789abcdef');
 INSERT INTO fixed VALUES ('0123');
+-- however the value comes in
+COPY fixed FROM STDIN;
+0123
+\.
+SELECT * FROM json_populate_record(NULL::fixed, '{"h": "0123"}');
+SELECT ('(0123)'::fixed).h;
 SELECT '0123'::imagehash(16), 'average:0123'::imagehash(16);
 SELECT '0123'::imagehash(24);
 SELECT 'ff'::imagehash(12);

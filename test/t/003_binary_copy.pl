@@ -42,5 +42,8 @@ like(copy_bytes("\0\0"), qr/ERROR:  08P01: insufficient data left in message/, '
 like(copy_bytes("\0\0\0\0"), qr/ERROR:  22P03: invalid length in external "imagehash" value: 0 bytes of code/, 'no code');
 like(copy_bytes("\0" x 133), qr/ERROR:  22P03: invalid length in external "imagehash" value: 129 bytes of code/, 'a long code');
 
+$node->safe_psql('postgres', 'DROP TABLE copy; CREATE TABLE copy (h imagehash(64))');
+like(copy_bytes(pack('N', 3) . "\x01\x02"), qr/ERROR:  22026: hash of 16 bits does not match type imagehash\(64\)/, 'not the length of the column');
+
 $node->stop;
 done_testing();
