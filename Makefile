@@ -32,9 +32,9 @@ all: configured
 configured:
 	@command -v cmake >/dev/null || { echo "cmake is not installed; run: make deps" >&2; exit 1; }
 	@command -v "$(PG_CONFIG)" >/dev/null || { echo "$(PG_CONFIG) is not installed; run: make deps" >&2; exit 1; }
-	@asked="$$($(PG_CONFIG) --version --bindir) WERROR=$(WERROR)"; \
+	@asked="$$("$(PG_CONFIG)" --version --bindir) WERROR=$(WERROR)"; \
 	if [ ! -f $(BUILD)/CMakeCache.txt ] || [ "$$asked" != "$$(cat $(BUILD)/asked 2>/dev/null)" ]; then \
-		cmake -S . -B $(BUILD) $(GENERATOR) -DPG_CONFIG="$(PG_CONFIG)" -DIMAGEHASH_WERROR=$(WERROR) && \
+		cmake -S . -B $(BUILD) $$([ -f $(BUILD)/CMakeCache.txt ] || echo $(GENERATOR)) -DPG_CONFIG="$(PG_CONFIG)" -DIMAGEHASH_WERROR=$(WERROR) && \
 		echo "$$asked" >$(BUILD)/asked; \
 	fi
 

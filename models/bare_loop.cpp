@@ -1,5 +1,5 @@
-// What bulk hashing is measured against: the shipped network in a plain loop over a directory, one thread, as a
-// careful person would write it with OpenCV and LibTorch. Prints images per second.
+// What bulk hashing is measured against: the shipped network in a plain loop over a directory, one thread, as
+// a careful person would write it with OpenCV and LibTorch. Prints images per second.
 //
 // Must not use src/vision: it is the other side of the ratio in test/bench.
 #include <ATen/Parallel.h>

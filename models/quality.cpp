@@ -132,11 +132,5 @@ int run(int argc, char **argv) {
 }  // namespace imagehash::models
 
 int main(int argc, char **argv) {
-    try {
-        return imagehash::models::run(argc, argv);
-    } catch (const imagehash::vision::Error &e) {
-        imagehash::models::die(e.message);
-    } catch (const std::exception &e) {
-        imagehash::models::die(e.what());
-    }
+    return imagehash::models::run_tool(imagehash::models::run, argc, argv);
 }

@@ -74,4 +74,15 @@ inline vision::Classifier read_classifier(const std::string &path) {
     return classifier;
 }
 
+// Runs a tool and turns what it throws into a message and exit status 1.
+inline int run_tool(int (*tool)(int, char **), int argc, char **argv) {
+    try {
+        return tool(argc, argv);
+    } catch (const vision::Error &e) {
+        die(e.message);
+    } catch (const std::exception &e) {
+        die(e.what());
+    }
+}
+
 }  // namespace imagehash::models

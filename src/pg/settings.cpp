@@ -15,8 +15,9 @@ void define_settings() {
                             &settings.threads, 1, 1, 64, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable(
         "imagehash.max_pixels", "Width times height of the largest image that is decoded.",
-        "Checked in the header of an image, before memory is allocated for its pixels.", &settings.max_pixels,
-        100000000, 1, 1000000000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+        "Checked in the header of an image, before memory is allocated for its pixels; decoding "
+        "takes up to 16 bytes a pixel.",
+        &settings.max_pixels, 100000000, 1, 1000000000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("imagehash");
 }
 

@@ -7,6 +7,8 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/array.h"
@@ -64,7 +66,10 @@ IMAGEHASH_FUNCTION(imagehash_image_info) {
 static void embed_argument(FunctionCallInfo fcinfo, float embedding[vision::kEmbeddingLength]) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(vision::set_threads(settings()->threads));
+    // A parallel plan has a process for each core already; threads of several of them spin against each
+    // other.
+    bool parallel = IsInParallelMode() || IsParallelWorker();
+    pg::check_status(vision::set_threads(parallel ? 1 : settings()->threads));
     pg::check_status(vision::embed(image_bytes(image), settings()->max_pixels, embedding));
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);

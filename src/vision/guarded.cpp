@@ -33,6 +33,16 @@ static Status make_status(ErrorKind kind, const char *message, const char *hint 
     return status;
 }
 
+// LibTorch reports exhausted memory as an ordinary error, and its interpreter wraps what was thrown in a
+// traceback whose last line says it.
+static Status status_of_message(const char *message) {
+    if (strstr(message, "allocate memory") != nullptr || strstr(message, "bad_alloc") != nullptr)
+        return make_status(ErrorKind::out_of_memory, "out of memory");
+    static const char marker[] = "RuntimeError: ";
+    for (const char *next; (next = strstr(message, marker)) != nullptr;) message = next + sizeof(marker) - 1;
+    return make_status(ErrorKind::internal, message);
+}
+
 Status guarded_call(void (*function)(void *), void *context) noexcept {
     try {
         function(context);
@@ -46,12 +56,9 @@ Status guarded_call(void (*function)(void *), void *context) noexcept {
         return make_status(memory ? ErrorKind::out_of_memory : ErrorKind::internal,
                            memory ? "out of memory in OpenCV" : error.err.c_str());
     } catch (const c10::Error &error) {
-        // LibTorch's allocator reports exhausted memory as an ordinary error.
-        bool memory = strstr(error.what_without_backtrace(), "allocate memory") != nullptr;
-        return make_status(memory ? ErrorKind::out_of_memory : ErrorKind::internal,
-                           error.what_without_backtrace());
+        return status_of_message(error.what_without_backtrace());
     } catch (const std::exception &error) {
-        return make_status(ErrorKind::internal, error.what());
+        return status_of_message(error.what());
     } catch (...) {
         return make_status(ErrorKind::internal, "unknown C++ exception");
     }

@@ -1,6 +1,8 @@
 // See network.h.
 #include "vision/network.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -92,6 +94,15 @@ void check_equal(const at::Tensor &fast, const at::Tensor &plain) {
 void set_up_executors() {
     torch::jit::getProfilingMode() = false;
     torch::jit::getExecutorMode() = false;
+    // Where XNNPACK does the work, oneDNN would serve only the plain module's one test pass; and when memory
+    // runs out there, its code generator writes to a null pointer, which nothing catches.
+    if (at::globalContext().isXNNPACKAvailable()) at::globalContext().setUserEnabledMkldnn(false);
+}
+
+// A status of guarded() as an error about the network; exhausted memory stays what it is.
+[[noreturn]] void fail(const char *what, const Status &status) {
+    if (status.kind == ErrorKind::out_of_memory) throw Error(status.kind, status.message);
+    throw Error(ErrorKind::bad_model, std::string(what) + ": " + status.message);
 }
 
 }  // namespace
@@ -102,8 +113,7 @@ torch::jit::Module load_plain_module(Bytes torchscript) {
         module = torch::jit::load(std::make_shared<MemoryReader>(torchscript), at::kCPU);
         module.eval();
     });
-    if (!status.ok())
-        throw Error(ErrorKind::bad_model, std::string("network cannot be loaded: ") + status.message);
+    if (!status.ok()) fail("network cannot be loaded", status);
     return module;
 }
 
@@ -115,8 +125,7 @@ Network::Network(Bytes torchscript) : way_("plain") {
     std::vector<float> input = test_input();
     at::Tensor expected;
     Status status = guarded([&] { expected = forward(module_, input.data(), 1).clone(); });
-    if (!status.ok())
-        throw Error(ErrorKind::bad_model, std::string("network cannot be run: ") + status.message);
+    if (!status.ok()) fail("network cannot be run", status);
 
     Way way = fast_way();
     status = guarded([&] {
@@ -125,6 +134,8 @@ Network::Network(Bytes torchscript) : way_("plain") {
         module_ = fast;
         way_ = way.name;
     });
+    // Not for the whole life of a session because memory was short once.
+    if (status.kind == ErrorKind::out_of_memory) fail("network cannot be prepared", status);
     if (!status.ok())
         note_ = std::string("network runs the plain, slower way, because ") + way.name +
                 " failed: " + status.message;

@@ -1,8 +1,8 @@
 // How src/vision reports failure: inside the room an exception, at its door a plain struct.
 //
-// The wall (src/pg) may not see a C++ exception, and a C++ frame may not see a longjmp. So every function of api.h
-// runs inside guarded(), the only place that catches, and returns a Status: plain memory that outlives all C++ frames.
-// Must not include PostgreSQL, OpenCV or LibTorch.
+// The wall (src/pg) may not see a C++ exception, and a C++ frame may not see a longjmp. So every function of
+// api.h runs inside guarded(), the only place that catches, and returns a Status: plain memory that outlives
+// all C++ frames. Must not include PostgreSQL, OpenCV or LibTorch.
 #pragma once
 
 #include <cstdarg>
@@ -14,14 +14,14 @@ namespace imagehash::vision {
 // What went wrong, in terms the wall maps to a SQLSTATE.
 enum class ErrorKind {
     none,
-    bad_image,      // the bytes are not a usable image: empty, truncated, damaged, unknown format
-    unsupported,    // a known format, or a feature of one, that this build cannot decode
-    too_large,      // more pixels than the limit
-    bad_argument,   // a call that cannot be answered: wrong embedding length, non-finite values
-    bad_model,      // a model or hasher file that is damaged or of the wrong shape
+    bad_image,     // the bytes are not a usable image: empty, truncated, damaged, unknown format
+    unsupported,   // a known format, or a feature of one, that this build cannot decode
+    too_large,     // more pixels than the limit
+    bad_argument,  // a call that cannot be answered: wrong embedding length, non-finite values
+    bad_model,     // a model or hasher file that is damaged or of the wrong shape
     out_of_memory,
-    cancelled,      // the stop flag was seen
-    internal,       // an exception nobody expected; the message carries what it said
+    cancelled,  // the stop flag was seen
+    internal,   // an exception nobody expected; the message carries what it said
 };
 
 // Result of a call through api.h. Plain memory: may be copied, and jumped over.

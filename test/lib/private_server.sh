@@ -33,6 +33,7 @@ private_install() {
         [[ -f $build/$module.so ]] || fail "$build/$module.so is not built; run: make"
     done
 
+    umask 022  # the server's user must read all of it
     # /tmp and not TMPDIR: a socket's path must fit in 107 bytes.
     PRIVATE_ROOT=$(mktemp -d /tmp/imagehash.XXXXXX)
     trap private_cleanup EXIT
@@ -46,6 +47,7 @@ private_install() {
     cp -rs "$share/." "$PRIVATE_ROOT$share"
     # A link to an installed imagehash would be written through.
     find "$PRIVATE_ROOT$lib" "$PRIVATE_ROOT$share" -name 'imagehash*' -prune -exec rm -r {} +
+    rm -f "$build/install_manifest.txt"  # written anew; root's, after `sudo make install`
     DESTDIR=$PRIVATE_ROOT cmake --install "$build" >/dev/null
     export PATH=$PRIVATE_BIN:$PATH
 }
