@@ -3,7 +3,11 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdarg>
+#include <cstdio>
+#include <new>
+#include <string>
 #include <vector>
 
 #include <opencv2/core/utils/logger.hpp>
@@ -29,20 +33,58 @@ cv::Mat wrap(Bytes image) {
     return cv::Mat(1, static_cast<int>(image.size), CV_8UC1, const_cast<uint8_t *>(image.data));
 }
 
-// Once a process. OpenCV installs its silent libtiff handler when it first sees a TIFF, so that happens here,
-// before ours replaces it. Found by name: libtiff is OpenCV's dependency, not ours, and may be built into it.
-void prepare_opencv() {
-    static const bool prepared = [] {
+// One of libtiff's process-wide handlers, replaced for as long as this lives. Found by name: libtiff is
+// OpenCV's dependency, not ours, and may be built into it.
+template <class... Args>
+class TiffHandler {
+ public:
+    using Handler = void (*)(Args...);
+    TiffHandler(const char *setter, Handler handler)
+        : set_(reinterpret_cast<Handler (*)(Handler)>(dlsym(RTLD_DEFAULT, setter))) {
+        if (set_) previous_ = set_(handler);
+    }
+    ~TiffHandler() {
+        if (set_) set_(previous_);
+    }
+    TiffHandler(const TiffHandler &) = delete;
+    TiffHandler &operator=(const TiffHandler &) = delete;
+
+ private:
+    Handler (*set_)(Handler);
+    Handler previous_ = nullptr;
+};
+
+// Around the decoding of an image: errors are recorded, warnings dropped. The handlers that were there
+// before belong to others in this process (GDAL has some) and may call ereport(), which must not jump over
+// us.
+class TiffHandlers {
+ public:
+    TiffHandlers() { tiff_error[0] = '\0'; }
+
+ private:
+    TiffHandler<const char *, const char *, va_list> error_{"TIFFSetErrorHandler", record_tiff_error};
+    TiffHandler<const char *, const char *, va_list> warning_{"TIFFSetWarningHandler", nullptr};
+    TiffHandler<void *, const char *, const char *, va_list> error_ext_{"TIFFSetErrorHandlerExt", nullptr};
+    TiffHandler<void *, const char *, const char *, va_list> warning_ext_{"TIFFSetWarningHandlerExt",
+                                                                          nullptr};
+};
+
+// Once a process. True if the errors of libtiff reach us: a TIFF whose directory lies beyond its end is
+// tried. Twice, as OpenCV replaces the handlers with its own, silent ones when it first sees a TIFF.
+bool prepare_opencv() {
+    static const bool sees_tiff_errors = [] {
         cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
         CapturedStderr captured;
-        static const uint8_t empty_tiff[] = {'I', 'I', '*', 0, 0, 0, 0, 0};
-        cv::imdecode(wrap(Bytes{empty_tiff, sizeof(empty_tiff)}), cv::IMREAD_UNCHANGED);
-        using Handler = void (*)(const char *, const char *, va_list);
-        auto set_handler = reinterpret_cast<Handler (*)(Handler)>(dlsym(RTLD_DEFAULT, "TIFFSetErrorHandler"));
-        if (set_handler) set_handler(record_tiff_error);
-        return true;
+        static const uint8_t broken[] = {'I', 'I', '*', 0, 0xff, 0, 0, 0};
+        bool seen = false;
+        for (int i = 0; i < 2; i++) {
+            TiffHandlers handlers;
+            cv::imdecode(wrap(Bytes{broken, sizeof(broken)}), cv::IMREAD_UNCHANGED);
+            seen = tiff_error[0] != '\0';
+        }
+        return seen;
     }();
-    (void)prepared;
+    return sees_tiff_errors;
 }
 
 bool gif_supported() {
@@ -58,13 +100,15 @@ bool gif_supported() {
 }
 
 // "Corrupt JPEG data: premature end of data segment" and the like: from here on libjpeg invents grey pixels.
-// The other warnings of libjpeg (stray bytes, odd markers) leave the picture as it is.
+// The other warnings of libjpeg (stray bytes, odd markers) leave the picture as it is. Only its first warning
+// is printed.
 bool jpeg_ran_out_of_data(const std::string &complaints) {
     return complaints.find("premature end of data segment") != std::string::npos ||
-           complaints.find("Premature end of JPEG file") != std::string::npos;
+           complaints.find("Premature end of JPEG file") != std::string::npos ||
+           complaints.find("Corrupt JPEG data: found marker") != std::string::npos;
 }
 
-void check(const ImageHeader &header, int64_t max_pixels) {
+void check(const ImageHeader &header, int64_t max_pixels, bool sees_tiff_errors) {
     const char *name = format_display_name(header.format);
     if (header.pixels() > max_pixels) {
         char message[160];
@@ -79,6 +123,9 @@ void check(const ImageHeader &header, int64_t max_pixels) {
         throw Error(ErrorKind::unsupported, header.unsupported + " are not supported");
     if (header.format == ImageFormat::gif && !gif_supported())
         throw Error(ErrorKind::unsupported, "GIF images are not supported by OpenCV " CV_VERSION);
+    if (header.format == ImageFormat::tiff && !sees_tiff_errors)
+        throw Error(ErrorKind::unsupported,
+                    "TIFF images are not supported: OpenCV " CV_VERSION " hides the errors of libtiff");
     if (!header.damage.empty())
         throw Error(ErrorKind::bad_image, std::string(name) + " image " + header.damage);
 }
@@ -108,7 +155,8 @@ int read_flags(const ImageHeader &header, int factor) {
 }
 
 // OpenCV turns TIFF images itself whatever it is told, at 8 bits otherwise than at 16: say "upright" to it,
-// and turn them as all others. A WebP of less than 32 bytes it would refuse.
+// and turn them as all others. A WebP of less than 32 bytes it would refuse. Stray bytes in a JPEG would be
+// libjpeg's first warning, the only one that it prints.
 std::vector<uint8_t> patched_copy(Bytes image, const ImageHeader &header) {
     std::vector<uint8_t> copy;
     if (header.format == ImageFormat::tiff && header.orientation_offset && header.orientation != 1) {
@@ -119,6 +167,13 @@ std::vector<uint8_t> patched_copy(Bytes image, const ImageHeader &header) {
     } else if (header.format == ImageFormat::webp && image.size < 32) {
         copy.assign(image.data, image.data + image.size);
         copy.resize(32);
+    } else if (!header.stray.empty()) {
+        size_t at = 0;
+        for (const Range &stray : header.stray) {
+            copy.insert(copy.end(), image.data + at, image.data + stray.begin);
+            at = stray.end;
+        }
+        copy.insert(copy.end(), image.data + at, image.data + image.size);
     }
     return copy;
 }
@@ -135,9 +190,25 @@ std::string reason(const std::string &complaints) {
     return line.substr(begin + 2, end - begin - 2);
 }
 
+// imdecode() catches every exception, and what libjpeg and libwebp say is lost. Where nothing is said, the
+// memory is asked for again: three bytes a pixel, and six for the coefficients of a progressive JPEG.
+bool ran_out_of_memory(const ImageHeader &header, const std::string &why) {
+    for (const char *complaint :
+         {"Insufficient memory", "Failed to allocate", "Out of memory", "out of memory", "bad_alloc"})
+        if (why.find(complaint) != std::string::npos) return true;
+    if (!why.empty() && why.find("unknown exception") == std::string::npos) return false;
+    auto needed = static_cast<size_t>(header.pixels()) * (header.format == ImageFormat::jpeg ? 9 : 3);
+    void *memory = ::operator new(needed, std::nothrow);
+    ::operator delete(memory);
+    return memory == nullptr;
+}
+
 [[noreturn]] void fail(const ImageHeader &header, const std::string &complaints) {
-    std::string message = std::string(format_display_name(header.format)) + " image cannot be decoded";
+    std::string name = format_display_name(header.format);
+    std::string message = name + " image cannot be decoded";
     std::string why = reason(complaints);
+    if (ran_out_of_memory(header, why))
+        throw Error(ErrorKind::out_of_memory, "out of memory while decoding a " + name + " image");
     throw Error(ErrorKind::bad_image, why.empty() ? message : message + ": " + why);
 }
 
@@ -145,7 +216,7 @@ cv::Mat run_opencv(Bytes image, const ImageHeader &header, int factor) {
     std::vector<uint8_t> copy = patched_copy(image, header);
     if (!copy.empty()) image = Bytes{copy.data(), copy.size()};
     CapturedStderr captured;
-    tiff_error[0] = '\0';
+    TiffHandlers handlers;
     cv::Mat pixels = cv::imdecode(wrap(image), read_flags(header, factor));
     std::string complaints = tiff_error[0] ? tiff_error : captured.text();
     bool incomplete = header.format == ImageFormat::tiff
@@ -190,6 +261,14 @@ void compose_rows(const cv::Mat &from, cv::Mat &to, bool premultiplied) {
     }
 }
 
+// Many programs leave the fourth byte of a BMP at zero and mean an opaque picture.
+bool alpha_is_unused(const cv::Mat &pixels, const ImageHeader &header) {
+    if (header.format != ImageFormat::bmp) return false;
+    cv::Mat alpha;
+    cv::extractChannel(pixels, alpha, 3);
+    return cv::countNonZero(alpha) == 0;
+}
+
 cv::Mat without_alpha(const cv::Mat &pixels, Alpha alpha) {
     cv::Mat result;
     if (alpha == Alpha::none) {
@@ -209,7 +288,8 @@ cv::Mat to_bgr(cv::Mat pixels, const ImageHeader &header) {
     if (pixels.depth() != CV_8U && pixels.depth() != CV_16U)
         throw Error(ErrorKind::unsupported, "images of signed or floating-point samples are not supported");
     if (header.has_color_key) apply_color_key(pixels, header);
-    if (pixels.channels() == 4) pixels = without_alpha(pixels, header.alpha);
+    if (pixels.channels() == 4)
+        pixels = without_alpha(pixels, alpha_is_unused(pixels, header) ? Alpha::none : header.alpha);
     if (pixels.depth() == CV_16U) {
         if (header.inverted) cv::bitwise_not(pixels, pixels);
         cv::Mat narrow;
@@ -260,9 +340,9 @@ cv::Mat apply_orientation(const cv::Mat &image, int orientation) {
 cv::Mat decode(Bytes image, int64_t max_pixels, int min_short_side) {
     if (image.size > static_cast<size_t>(INT32_MAX))
         throw Error(ErrorKind::too_large, "image has more than 2147483647 bytes");
-    prepare_opencv();
+    bool sees_tiff_errors = prepare_opencv();
     ImageHeader header = read_header(image);
-    check(header, max_pixels);
+    check(header, max_pixels, sees_tiff_errors);
     cv::Mat pixels = run_opencv(image, header, reduction(header, min_short_side));
     return apply_orientation(to_bgr(pixels, header), header.orientation);
 }

@@ -10,8 +10,8 @@
 
 namespace imagehash::vision {
 
-// Decodes an image of an allowed format. Throws Error: bad_image, unsupported, or too_large where the
-// header's width x height exceeds max_pixels, before memory is allocated for pixels.
+// Decodes an image of an allowed format. Throws Error: bad_image, unsupported, out_of_memory, or too_large
+// where the header's width x height exceeds max_pixels, before memory is allocated for pixels.
 //
 // min_short_side > 0 allows a reduction: a JPEG is decoded at the largest of 1/2, 1/4, 1/8 that leaves at
 // least that many pixels on its short side, which saves most of the work where a large photo becomes a small

@@ -13,6 +13,9 @@ constexpr uint8_t kSOI = 0xd8, kEOI = 0xd9, kSOS = 0xda, kAPP1 = 0xe1, kTEM = 0x
 // Each scan of a progressive file costs a pass over all coefficients; real files have about ten.
 constexpr int kMaxScans = 100;
 
+// Real files have none, or a few from one careless writer.
+constexpr size_t kMaxStrayRanges = 1000;
+
 bool is_restart(uint8_t marker) {
     return marker >= 0xd0 && marker <= 0xd7;
 }
@@ -25,7 +28,9 @@ class JpegWalk {
     explicit JpegWalk(Bytes image) : reader_(image), header_{ImageFormat::jpeg} {}
 
     ImageHeader run() {
-        while (next_marker()) {
+        for (size_t end = at_; next_marker(); end = at_) {
+            if (!in_scan_ && end < at_ - 2 && !stray(end)) return header_;
+            if (!is_restart(marker_)) in_scan_ = marker_ == kSOS;
             if (marker_ == kEOI) return finish();
             if (marker_ == kSOI || marker_ == kTEM || is_restart(marker_)) continue;
             if (!segment()) return header_;
@@ -44,6 +49,14 @@ class JpegWalk {
             marker_ = reader_.u8(at_++);
             if (marker_ != 0) return true;
         }
+    }
+
+    // Notes what lies between `begin` and the marker just found. In a scan that would be coded data.
+    bool stray(size_t begin) {
+        header_.stray.push_back(Range{begin, at_ - 2});
+        if (header_.stray.size() <= kMaxStrayRanges) return true;
+        header_.damage = format_text("is damaged: stray bytes in more than %zu places", kMaxStrayRanges);
+        return false;
     }
 
     // Reads one segment with a length; false ends the walk.
@@ -96,6 +109,7 @@ class JpegWalk {
     size_t at_ = 2;
     uint8_t marker_ = 0;
     int scans_ = 0;
+    bool in_scan_ = false;
     bool seen_exif_ = false;
 };
 

@@ -27,15 +27,29 @@ enum Tag : uint16_t {
     kExtraSamples = 338,
     kSampleFormat = 339,
 };
+
+// All fields that are looked at. libtiff takes more types for them than are read here.
+const Tag kTags[] = {
+    kWidth,       kLength,          kBitsPerSample,  kCompression,     kPhotometric,         kStripOffsets,
+    kOrientation, kSamplesPerPixel, kRowsPerStrip,   kStripByteCounts, kPlanarConfiguration, kTileWidth,
+    kTileLength,  kTileOffsets,     kTileByteCounts, kExtraSamples,    kSampleFormat};
+
 enum FieldType : uint16_t { kByte = 1, kShort = 3, kLong = 4 };
 enum Photometric { kMinIsWhite = 0, kMinIsBlack = 1, kRgb = 2, kPalette = 3, kLogL = 32844, kLogLuv = 32845 };
 
 // A field of a directory: `count` whole numbers of `width` bytes at `offset`. Absent: count 0.
+// Present but not readable (another type, no values, values outside the file): count 0.
 struct Field {
+    bool present = false;
+    uint16_t type = 0;
     uint64_t offset = 0;
     uint32_t count = 0;
     int width = 0;
 };
+
+int width_of(uint16_t type) {
+    return type == kByte ? 1 : type == kShort ? 2 : type == kLong ? 4 : 0;
+}
 
 class Directory {
  public:
@@ -51,12 +65,13 @@ class Directory {
         for (uint64_t i = 0, at = first_ + 2; i < entries_ && reader_.has(at, 12); i++, at += 12) {
             if (reader_.u16(at) != tag) continue;
             Field found;
-            uint16_t type = reader_.u16(at + 2);
+            found.present = true;
+            found.type = reader_.u16(at + 2);
             found.count = reader_.u32(at + 4);
-            found.width = type == kByte ? 1 : type == kShort ? 2 : type == kLong ? 4 : 0;
+            found.width = width_of(found.type);
             uint64_t size = static_cast<uint64_t>(found.count) * found.width;
             found.offset = size <= 4 ? at + 8 : reader_.u32(at + 8);
-            if (found.width == 0 || !reader_.has(found.offset, size)) return Field();
+            if (found.width == 0 || !reader_.has(found.offset, size)) found.count = 0;
             return found;
         }
         return Field();
@@ -82,6 +97,20 @@ class Directory {
 
 int valid_orientation(uint32_t value) {
     return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+}
+
+// A field that libtiff sees and this reader does not would decide about the picture unseen.
+bool check_fields(const Directory &directory, ImageHeader &header) {
+    for (Tag tag : kTags) {
+        Field field = directory.field(tag);
+        if (!field.present || field.count != 0) continue;
+        if (field.width == 0)
+            header.unsupported = format_text("TIFF images with field %d of type %d", tag, field.type);
+        else
+            header.damage = format_text("is damaged: field %d has no values in the file", tag);
+        return false;
+    }
+    return true;
 }
 
 // Every strip or tile must lie inside the file: libtiff returns what is left in its buffer for one that does
@@ -172,6 +201,7 @@ ImageHeader read_tiff_header(Bytes image) {
         header.damage = "is truncated: its directory lies beyond its end";
         return header;
     }
+    bool readable = check_fields(directory, header);
     header.width = directory.number(kWidth, 0);
     header.height = directory.number(kLength, 0);
     Field orientation = directory.field(kOrientation);
@@ -179,9 +209,12 @@ ImageHeader read_tiff_header(Bytes image) {
         header.orientation = valid_orientation(directory.value(orientation, 0));
         header.orientation_offset = orientation.offset;
     }
-    if (header.width <= 0 || header.height <= 0 || header.width > INT32_MAX || header.height > INT32_MAX)
+    if (header.width <= 0 || header.height <= 0 || header.width > INT32_MAX || header.height > INT32_MAX ||
+        !readable)
         return header;
-    bool tiled = directory.field(kTileWidth).count != 0;
+    bool tiled = false;
+    for (Tag tag : {kTileWidth, kTileLength, kTileOffsets, kTileByteCounts})
+        tiled = tiled || directory.field(tag).present;
     check_samples(directory, header);
     uint32_t compression = directory.number(kCompression, 1);
     if (!compression_allowed(compression))

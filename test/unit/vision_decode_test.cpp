@@ -1,9 +1,15 @@
 // Decoding: every kind of pixel becomes upright 8-bit BGR on white.
+#include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cstdarg>
+#include <fstream>
 
 #include <opencv2/imgproc.hpp>
 
 #include "vision/decode.h"
+#include "vision/guarded.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {
@@ -187,6 +193,141 @@ TEST(Decode, NothingReachesStderr) {
     EXPECT_THROW(decoded(png), Error);
     decoded(jpeg);
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+Error error_of(const Buffer &image) {
+    try {
+        decode(bytes_of(image), 100000000);
+    } catch (const Error &error) {
+        return error;
+    }
+    return Error(ErrorKind::none, "");
+}
+
+using TiffHandler = void (*)(const char *, const char *, va_list);
+int foreign_calls = 0;
+void foreign_handler(const char *, const char *, va_list) {
+    foreign_calls++;
+}
+
+// libtiff's handlers belong to the whole process: another extension's must neither see our errors nor be
+// lost.
+TEST(Decode, HandlersOfLibtiffAreBorrowed) {
+    for (const char *name : {"TIFFSetErrorHandler", "TIFFSetWarningHandler"}) {
+        auto set = reinterpret_cast<TiffHandler (*)(TiffHandler)>(dlsym(RTLD_DEFAULT, name));
+        if (!set) GTEST_SKIP() << "libtiff is not visible";
+        foreign_calls = 0;
+        TiffHandler before = set(foreign_handler);
+        // Deflate that ends early, and an unknown field, of which libtiff warns.
+        Buffer broken = make_tiff({4, 4, 1, 8, 1, 1, -1, 1, Buffer(16, 0x55)});
+        size_t compression = broken.size() - 4 - 7 * 12 + 8;
+        broken[compression] = 8;
+        Error error = error_of(broken);
+        EXPECT_EQ(error.kind, ErrorKind::bad_image) << name;
+        EXPECT_NE(error.message.find("TIFF image cannot be decoded: "), std::string::npos) << error.message;
+        Buffer odd = make_tiff({1, 1, 1, 8, 1, 1, -1, 1, {7}});
+        odd[odd.size() - 4 - 12] = 0xff;  // StripByteCounts (279) becomes 511
+        EXPECT_NE(error_of(odd).kind, ErrorKind::internal);
+        EXPECT_EQ(foreign_calls, 0) << name;
+        EXPECT_EQ(set(before), foreign_handler) << name;
+    }
+}
+
+// The first marker of a kind.
+size_t marker(const Buffer &jpeg, uint8_t kind) {
+    for (size_t i = 0; i + 1 < jpeg.size(); i++)
+        if (jpeg[i] == 0xff && jpeg[i + 1] == kind) return i;
+    return jpeg.size();
+}
+
+TEST(Decode, StrayBytesDoNotHideATruncatedJpeg) {
+    Buffer jpeg = encode(".jpg", gradient(200, 150));
+    cv::Mat whole = decoded(jpeg);
+    for (uint8_t kind : {0xdb, 0xc0, 0xda}) {
+        Buffer stray = with_inserted(jpeg, marker(jpeg, kind), {0x00, 0x12, 0xff, 0x00});
+        EXPECT_EQ(largest_difference(decoded(stray), whole), 0);
+        stray.resize(marker(stray, 0xda) + (stray.size() - marker(stray, 0xda)) / 3);
+        stray.insert(stray.end(), {0xff, 0xd9});
+        EXPECT_EQ(error_of(stray).message,
+                  "JPEG image cannot be decoded: Corrupt JPEG data: premature end of data segment");
+    }
+}
+
+TEST(Decode, LostRestartMarkerIsIncomplete) {
+    Buffer jpeg = encode(".jpg", gradient(200, 150), {cv::IMWRITE_JPEG_RST_INTERVAL, 5});
+    size_t first = marker(jpeg, 0xd2), second = marker(jpeg, 0xd3);
+    ASSERT_LT(second, jpeg.size());
+    jpeg.erase(jpeg.begin() + static_cast<std::ptrdiff_t>(first),
+               jpeg.begin() + static_cast<std::ptrdiff_t>(second));
+    EXPECT_EQ(error_of(jpeg).kind, ErrorKind::bad_image);
+}
+
+size_t address_space() {
+    size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    return pages * 4096;
+}
+
+// Decodes with so many more bytes of address space, as under ulimit -v.
+Status status_with_memory(const Buffer &image, size_t bytes) {
+    decoded(encode(".jpg", gradient(8, 8)));
+    rlimit before;
+    getrlimit(RLIMIT_AS, &before);
+    rlimit narrow = before;
+    narrow.rlim_cur = address_space() + bytes;
+    setrlimit(RLIMIT_AS, &narrow);
+    Status status = guarded([&] { decode(bytes_of(image), 100000000); });
+    setrlimit(RLIMIT_AS, &before);
+    return status;
+}
+
+TEST(Decode, OutOfMemoryIsNotABadImage) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "the sanitizer needs the address space";
+#endif
+    cv::Mat picture(6000, 6000, CV_8UC3, cv::Scalar(1, 2, 3));
+    Buffer jpeg = encode(".jpg", picture),
+           progressive = encode(".jpg", picture, {cv::IMWRITE_JPEG_PROGRESSIVE, 1}),
+           png = encode(".png", picture), tiff = encode(".tiff", picture);
+    picture.release();
+    for (const Buffer *image : {&jpeg, &png, &tiff}) {
+        Status status = status_with_memory(*image, 40u << 20);
+        EXPECT_EQ(status.kind, ErrorKind::out_of_memory) << status.message;
+    }
+    // Room for the pixels, not for the coefficients: libjpeg fails, without a word.
+    Status status = status_with_memory(progressive, 150u << 20);
+    EXPECT_EQ(status.kind, ErrorKind::out_of_memory) << status.message;
+    EXPECT_STREQ(status.message, "out of memory while decoding a JPEG image");
+}
+
+// A BMP with a V4 header: masks and alpha.
+Buffer bmp_with_alpha(const Buffer &bgra, int width, int height) {
+    Buffer bmp;
+    append(bmp, "BM");
+    append_u32_le(bmp, static_cast<uint32_t>(122 + bgra.size()));
+    append_u32_le(bmp, 0);
+    append_u32_le(bmp, 122);
+    append_u32_le(bmp, 108);
+    append_u32_le(bmp, static_cast<uint32_t>(width));
+    append_u32_le(bmp, static_cast<uint32_t>(height));
+    append_u16_le(bmp, 1);
+    append_u16_le(bmp, 32);
+    append_u32_le(bmp, 3);
+    append_u32_le(bmp, static_cast<uint32_t>(bgra.size()));
+    for (int i = 0; i < 4; i++) append_u32_le(bmp, 0);
+    for (uint32_t mask : {0x00ff0000u, 0x0000ff00u, 0x000000ffu, 0xff000000u}) append_u32_le(bmp, mask);
+    bmp.resize(122);
+    bmp.insert(bmp.end(), bgra.begin(), bgra.end());
+    return bmp;
+}
+
+TEST(Decode, BmpWithoutAnyAlphaIsOpaque) {
+    cv::Mat unused = decoded(bmp_with_alpha({10, 20, 30, 0, 40, 50, 60, 0}, 2, 1));
+    EXPECT_EQ(pixel(unused, 0, 0), cv::Vec3b(10, 20, 30));
+    EXPECT_EQ(pixel(unused, 1, 0), cv::Vec3b(40, 50, 60));
+    cv::Mat used = decoded(bmp_with_alpha({10, 20, 30, 0, 40, 50, 60, 255}, 2, 1));
+    EXPECT_EQ(pixel(used, 0, 0), cv::Vec3b(255, 255, 255));
+    EXPECT_EQ(pixel(used, 1, 0), cv::Vec3b(40, 50, 60));
 }
 
 }  // namespace

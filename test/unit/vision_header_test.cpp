@@ -171,5 +171,36 @@ TEST(ImageHeader, UnsupportedFeaturesAreNamed) {
     EXPECT_EQ(error_of(grey_alpha).message, "grey TIFF images with alpha are not supported");
 }
 
+// libtiff also takes SLONG (9) for a tile's size: an unreadable field must not pass for an absent one.
+TEST(ImageHeader, TiffFieldsOfUnknownTypeAreRefused) {
+    TiffParts parts{2, 1, 1, 8, 1, 1, -1, 1, {1, 2}};
+    parts.more = {{322, 9, 16384}, {323, 9, 16384}};
+    EXPECT_EQ(error_of(make_tiff(parts)).kind, ErrorKind::unsupported);
+    EXPECT_EQ(error_of(make_tiff(parts)).message, "TIFF images with field 322 of type 9 are not supported");
+    // A tile needs a width, a length and an offset, whichever is there.
+    for (int tag : {322, 323, 324, 325}) {
+        parts.more = {{tag, 4, 16}};
+        EXPECT_EQ(error_of(make_tiff(parts)).kind, ErrorKind::bad_image) << tag;
+    }
+}
+
+TEST(ImageHeader, TiffFieldBeyondTheEndIsDamage) {
+    TiffParts parts{1, 1, 3, 8, 2, 1, -1, 1, {1, 2, 3}};
+    Buffer tiff = make_tiff(parts);
+    size_t bits = tiff.size() - 4 - 8 * 12 + 8;
+    for (size_t i = 0; i < 3; i++) tiff[bits + i] = 0xff;
+    EXPECT_EQ(error_of(tiff).message, "TIFF image is damaged: field 258 has no values in the file");
+}
+
+TEST(ImageHeader, StrayBytesOfAJpegAreFound) {
+    Buffer jpeg = encode(".jpg", gradient(kWidth, kHeight));
+    EXPECT_TRUE(read_header(bytes_of(jpeg)).stray.empty()) << "coded data is not stray";
+    // Behind the JFIF segment of 18 bytes.
+    ImageHeader header = read_header(bytes_of(with_inserted(jpeg, 20, {0x01, 0x02})));
+    ASSERT_EQ(header.stray.size(), 1u);
+    EXPECT_EQ(header.stray[0].begin, 20u);
+    EXPECT_EQ(header.stray[0].end, 22u);
+}
+
 }  // namespace
 }  // namespace imagehash::vision

@@ -117,6 +117,10 @@ inline Buffer webp_with_orientation(const Buffer &webp, int width, int height, i
 }
 
 // An uncompressed little-endian TIFF of one strip. Samples are bytes as they lie in the file.
+struct TiffEntry {
+    int tag, type;
+    uint32_t value;
+};
 struct TiffParts {
     int width, height, samples, bits;
     int photometric;
@@ -124,31 +128,30 @@ struct TiffParts {
     int extra_samples = -1;
     int sample_format = 1;
     Buffer pixels;
+    std::vector<TiffEntry> more = {};  // fields of one value, of tags above 279
 };
 
 inline Buffer make_tiff(const TiffParts &parts) {
-    struct Entry {
-        int tag, type;
-        uint32_t value;
-    };
     uint32_t pixel_offset = 8;
     uint32_t bits_offset = pixel_offset + static_cast<uint32_t>(parts.pixels.size());
     uint32_t directory = bits_offset + 8;
     bool bits_inline = parts.samples <= 2;
     uint32_t inline_bits =
         static_cast<uint32_t>(parts.samples == 2 ? parts.bits << 16 | parts.bits : parts.bits);
-    std::vector<Entry> entries = {{256, 4, static_cast<uint32_t>(parts.width)},
-                                  {257, 4, static_cast<uint32_t>(parts.height)},
-                                  {258, 3, bits_inline ? inline_bits : bits_offset},
-                                  {259, 3, 1},
-                                  {262, 3, static_cast<uint32_t>(parts.photometric)},
-                                  {273, 4, pixel_offset},
-                                  {274, 3, static_cast<uint32_t>(parts.orientation)},
-                                  {277, 3, static_cast<uint32_t>(parts.samples)},
-                                  {278, 4, static_cast<uint32_t>(parts.height)},
-                                  {279, 4, static_cast<uint32_t>(parts.pixels.size())}};
+    std::vector<TiffEntry> entries = {{256, 4, static_cast<uint32_t>(parts.width)},
+                                      {257, 4, static_cast<uint32_t>(parts.height)},
+                                      {258, 3, bits_inline ? inline_bits : bits_offset},
+                                      {259, 3, 1},
+                                      {262, 3, static_cast<uint32_t>(parts.photometric)},
+                                      {273, 4, pixel_offset},
+                                      {274, 3, static_cast<uint32_t>(parts.orientation)},
+                                      {277, 3, static_cast<uint32_t>(parts.samples)},
+                                      {278, 4, static_cast<uint32_t>(parts.height)},
+                                      {279, 4, static_cast<uint32_t>(parts.pixels.size())}};
     if (parts.extra_samples >= 0) entries.push_back({338, 3, static_cast<uint32_t>(parts.extra_samples)});
     if (parts.sample_format != 1) entries.push_back({339, 3, static_cast<uint32_t>(parts.sample_format)});
+
+    entries.insert(entries.end(), parts.more.begin(), parts.more.end());
 
     Buffer tiff;
     append(tiff, std::string("II*\0", 4));
@@ -156,7 +159,7 @@ inline Buffer make_tiff(const TiffParts &parts) {
     tiff.insert(tiff.end(), parts.pixels.begin(), parts.pixels.end());
     for (int i = 0; i < 4; i++) append_u16_le(tiff, static_cast<uint32_t>(parts.bits));
     append_u16_le(tiff, static_cast<uint32_t>(entries.size()));
-    for (const Entry &entry : entries) {
+    for (const TiffEntry &entry : entries) {
         append_u16_le(tiff, static_cast<uint32_t>(entry.tag));
         append_u16_le(tiff, static_cast<uint32_t>(entry.type));
         append_u32_le(tiff, entry.tag == 258 ? static_cast<uint32_t>(parts.samples) : 1);
