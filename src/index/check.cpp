@@ -71,14 +71,13 @@ struct CheckState {
     double rows;           // of the table, found in the index
 };
 
-static void add_fingerprint(bloom_filter *filter, const ItemPointerData *tid, bool is_null,
-                            const uint64 *code, int words) {
+static Fingerprint fingerprint_of(const ItemPointerData *tid, bool is_null, const uint64 *code, int words) {
     Fingerprint fingerprint;
-    memset(&fingerprint, 0, sizeof fingerprint);
+    memset(&fingerprint, 0, sizeof fingerprint);  // words that are not used are compared too
     fingerprint.tid = *tid;
     fingerprint.is_null = is_null;
     memcpy(fingerprint.code, code, words * sizeof(uint64));
-    bloom_add_element(filter, reinterpret_cast<unsigned char *>(&fingerprint), sizeof fingerprint);
+    return fingerprint;
 }
 
 // Bits past the length of a code are zero: distances count them.
@@ -101,13 +100,13 @@ static void check_entries(CheckState *state, BlockNumber block, Page page) {
                 psprintf("Entry %d points to (%u,%u), and the table has %u blocks.", i, heap_block,
                          ItemPointerGetOffsetNumberNoCheck(tid), state->heap_blocks));
         uint64 code[kMaxWords];
-        for (int w = 0; w < layout.words; w++)
-            code[w] = page_codes(page)[code_offset(i, layout.words) + w * hamming::kBlock];
+        load_code(page, layout, i, code);
         if (trailer->kind == kCodePage && has_stray_bits(code, static_cast<int>(state->meta.bits)))
             report_corruption(state->index, block,
                               psprintf("Entry %d has bits past the length of %u.", i, state->meta.bits));
-        if (state->filter != nullptr)
-            add_fingerprint(state->filter, tid, trailer->kind == kNullPage, code, layout.words);
+        if (state->filter == nullptr) continue;
+        Fingerprint fingerprint = fingerprint_of(tid, trailer->kind == kNullPage, code, layout.words);
+        bloom_add_element(state->filter, reinterpret_cast<unsigned char *>(&fingerprint), sizeof fingerprint);
     }
 }
 
@@ -115,12 +114,10 @@ static void check_pages(CheckState *state, Relation heap) {
     BlockNumber blocks = RelationGetNumberOfBlocks(state->index);
     for (BlockNumber block = kFirstDataBlock; block < blocks; block++) {
         CHECK_FOR_INTERRUPTS();
-        bool initialized;
-        Buffer buffer =
-            read_page(state->index, block, state->meta.words(), BUFFER_LOCK_SHARE, nullptr, &initialized);
+        Buffer buffer = read_page(state->index, block, state->meta.words(), BUFFER_LOCK_SHARE);
         // A row was in the table before its entry was in the index.
         state->heap_blocks = RelationGetNumberOfBlocks(heap);
-        if (initialized) check_entries(state, block, BufferGetPage(buffer));
+        check_entries(state, block, BufferGetPage(buffer));
         UnlockReleaseBuffer(buffer);
     }
 }
@@ -130,12 +127,8 @@ static void find_row(Relation index, ItemPointer tid, Datum *values, bool *is_nu
     auto state = static_cast<CheckState *>(state_pointer);
     Entry entry;
     make_entry(values[0], is_null[0], &entry);
-    Fingerprint fingerprint;
-    memset(&fingerprint, 0, sizeof fingerprint);
-    fingerprint.tid = *tid;
-    fingerprint.is_null = entry.is_null;
-    if (!entry.is_null)
-        memcpy(fingerprint.code, entry.code, hamming::words_of_bits(entry.bits) * sizeof(uint64));
+    int words = entry.is_null ? 0 : hamming::words_of_bits(entry.bits);
+    Fingerprint fingerprint = fingerprint_of(tid, entry.is_null, entry.code, words);
     if (bloom_lacks_element(state->filter, reinterpret_cast<unsigned char *>(&fingerprint),
                             sizeof fingerprint))
         ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),

@@ -1,7 +1,7 @@
 // INSERT: puts one row into a page with room.
 //
-// Each backend keeps to a page of its own while it has room (the relation's target block), so that inserters
-// do not wait for each other; then it takes a page vacuum found room on, then the last page, then a new one.
+// A backend stays with the page it used last while that has room (the relation's target block); then it takes
+// a page vacuum found room on, then the last page, then a new one.
 //
 // Locks: one page at a time, except that a new null page is entered in the meta page while it is locked. So
 // the order is data page, then meta page; nobody waits for a data page with the meta page locked.
@@ -52,10 +52,9 @@ static Buffer lock_if_usable(Relation index, BlockNumber block, PageKind kind, i
     *has_room = false;
     if (block == InvalidBlockNumber || block < kFirstDataBlock || block >= RelationGetNumberOfBlocks(index))
         return InvalidBuffer;
-    bool initialized;
-    Buffer buffer = read_page(index, block, words, BUFFER_LOCK_EXCLUSIVE, nullptr, &initialized);
+    Buffer buffer = read_page(index, block, words, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(buffer);
-    if (!initialized || page_count(page) == 0) return buffer;
+    if (page_count(page) == 0) return buffer;
     const PageTrailer *trailer = page_trailer(page);
     *has_room = trailer->count < Layout::of_words(trailer->words).capacity;
     if (*has_room && trailer->kind == kind) return buffer;
@@ -96,8 +95,7 @@ static Buffer find_page(Relation index, const Meta &meta, PageKind kind) {
 
 static void store(Relation index, Buffer buffer, PageKind kind, int words, const Entry &entry,
                   ItemPointer tid, bool note_null_block) {
-    Page page = BufferGetPage(buffer);
-    bool fresh = PageIsNew(page) || page_count(page) == 0;
+    bool fresh = page_count(BufferGetPage(buffer)) == 0;
     Buffer meta_buffer = InvalidBuffer;
     if (note_null_block) {
         meta_buffer = ReadBuffer(index, kMetaBlock);
@@ -105,7 +103,7 @@ static void store(Relation index, Buffer buffer, PageKind kind, int words, const
     }
 
     GenericXLogState *xlog = GenericXLogStart(index);
-    page = GenericXLogRegisterBuffer(xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+    Page page = GenericXLogRegisterBuffer(xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
     if (fresh) init_data_page(page, kind, words);
     append_entry(page, Layout::of_words(words), entry.code, tid);
     if (note_null_block)

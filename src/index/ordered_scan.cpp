@@ -50,16 +50,19 @@ static void grow_band(ScanState *state) {
                                                                : repalloc_huge(state->band, size));
 }
 
+static void drop_beyond(ScanState *state, int horizon) {
+    uint64 *end = std::remove_if(state->band, state->band + state->band_count,
+                                 [&](uint64 c) { return packed_distance(c) > horizon; });
+    state->band_count = end - state->band;
+}
+
 // Lowers the horizon while at least the target would remain, and drops what lies beyond when that is the
 // larger part.
 static void lower_horizon(ScanState *state, Band *band) {
     while (band->horizon > state->done_through + 1 &&
            band->within - band->count[band->horizon] >= state->band_target)
         band->within -= band->count[band->horizon--];
-    if (state->band_count < 2 * band->within + first_band) return;
-    uint64 *end = std::remove_if(state->band, state->band + state->band_count,
-                                 [&](uint64 c) { return packed_distance(c) > band->horizon; });
-    state->band_count = end - state->band;
+    if (state->band_count >= 2 * band->within + first_band) drop_beyond(state, band->horizon);
 }
 
 // The page's candidates beyond what is served, up to the threshold; into found[kMaxEntries].
@@ -71,7 +74,7 @@ static size_t find_candidates(const ScanState *state, Page page, int threshold, 
     size_t count = 0;
     for (size_t k = 0; k < n; k++)
         if (hits[k].distance > state->done_through &&
-            passes_filters(state->question, 0, page_codes(page), state->layout, hits[k].position))
+            passes_filters(state->question, 0, page, state->layout, hits[k].position))
             found[count++] = pack(hits[k].distance, &tids[hits[k].position]);
     return count;
 }
@@ -93,12 +96,10 @@ static bool pass(IndexScanDesc scan, Band *band, int64 band_limit) {
     uint64 found[kMaxEntries];
     for (BlockNumber block = kFirstDataBlock; block < state->blocks; block++) {
         CHECK_FOR_INTERRUPTS();
-        bool initialized;
-        Buffer buffer = read_page(scan->indexRelation, block, state->layout.words, BUFFER_LOCK_SHARE, nullptr,
-                                  &initialized);
+        Buffer buffer = read_page(scan->indexRelation, block, state->layout.words, BUFFER_LOCK_SHARE);
         Page page = BufferGetPage(buffer);
         size_t count = 0;
-        if (initialized && page_trailer(page)->kind == kCodePage)
+        if (page_trailer(page)->kind == kCodePage)
             count = find_candidates(state, page,
                                     band != nullptr ? band->horizon : state->question.max_distance, found);
         UnlockReleaseBuffer(buffer);  // before the sort, which may write files
@@ -136,10 +137,8 @@ static bool next_band(IndexScanDesc scan) {
     state->band_count = state->band_next = 0;
     if (!pass(scan, &band, limit)) return false;
 
-    uint64 *end = std::remove_if(state->band, state->band + state->band_count,
-                                 [&](uint64 c) { return packed_distance(c) > band.horizon; });
-    std::sort(state->band, end);
-    state->band_count = end - state->band;
+    drop_beyond(state, band.horizon);
+    std::sort(state->band, state->band + state->band_count);
     state->done_through = band.horizon;
     state->band_target *= band_growth;
     return true;

@@ -90,13 +90,11 @@ static void check_data_page(Relation index, BlockNumber block, Page page, int wo
                           psprintf("The page header does not agree with %u entries.", trailer->count));
 }
 
-Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy,
-                 bool *initialized) {
+Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy) {
     Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
     LockBuffer(buffer, lock_mode);
     Page page = BufferGetPage(buffer);
-    *initialized = !PageIsNew(page);
-    if (*initialized) check_data_page(index, block, page, words);
+    if (!PageIsNew(page)) check_data_page(index, block, page, words);
     return buffer;
 }
 

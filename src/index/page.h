@@ -87,6 +87,12 @@ inline int code_offset(int i, int words) {
     return i / hamming::kBlock * hamming::kBlock * words + i % hamming::kBlock;
 }
 
+// The code of entry i, word after word.
+inline void load_code(Page page, const Layout &layout, int i, uint64 *code) {
+    const uint64 *source = page_codes(page) + code_offset(i, layout.words);
+    for (int w = 0; w < layout.words; w++) code[w] = source[w * hamming::kBlock];
+}
+
 void init_meta_page(Page page, const Meta &meta);
 void init_data_page(Page page, PageKind kind, int words);
 
@@ -99,11 +105,11 @@ void set_count(Page page, const Layout &layout, int count);
 // ERROR (index_corrupted) that names the block.
 [[noreturn]] void report_corruption(Relation index, BlockNumber block, const char *reason);
 
-// Reads a data page and locks it. A page that was never written (all zero, from a crash while extending) has
-// no kind: returns false in *initialized, and such a page has no entries. ERROR (index_corrupted) unless it
-// is a page of this index in every field.
-Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy,
-                 bool *initialized);
+// Reads a data page and locks it. ERROR (index_corrupted) unless it is a page of this index in every field. A
+// page that was never written (a crash while extending) is all zero, as PostgreSQL has made sure: it has no
+// kind and no entries.
+Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode,
+                 BufferAccessStrategy strategy = nullptr);
 
 // A copy of the meta page. ERROR where it is damaged or of another version.
 Meta read_meta(Relation index);

@@ -61,15 +61,12 @@ static void add_key(const Meta &meta, const ScanKeyData &key, Question *question
 }
 
 static void set_order(const Meta &meta, const ScanKeyData *orderbys, int count, Question *question) {
-    question->order = Order::none;
-    question->null_query = question->recheck_order = false;
     if (count == 0) return;
     // A distance to null is null for every row, and orders nothing: the next key decides.
     int key = 0;
     while (key < count && (orderbys[key].sk_flags & SK_ISNULL)) key++;
     question->order_key = key;
     question->null_query = key == count;
-    question->order = Order::undefined;
     if (question->null_query) return;
     // Only one distance is computed here; with more, PostgreSQL sorts the ties.
     question->recheck_order = key + 1 < count;
@@ -78,7 +75,7 @@ static void set_order(const Meta &meta, const ScanKeyData *orderbys, int count, 
         question->recheck_order = true;
         return;
     }
-    question->order = Order::by_distance;
+    question->by_distance = true;
     hamming::pack_words(hash->code, hash->bytes(), question->query);
 }
 
@@ -92,18 +89,17 @@ void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Questi
 
     // Triangle inequality: a row within r of a filter's center is within r + d(center, query) of the query.
     question->max_distance = static_cast<int>(meta.bits);
-    if (question->order == Order::by_distance)
+    if (question->by_distance)
         for (int i = 0; i < question->filters_count; i++)
             question->max_distance =
                 Min(question->max_distance,
                     filters[i].radius + distance_of_words(filters[i].code, question->query, meta.words()));
 }
 
-bool passes_filters(const Question &question, int first, const uint64 *codes, const Layout &layout, int i) {
-    uint64 code[kMaxWords];
+bool passes_filters(const Question &question, int first, Page page, const Layout &layout, int i) {
     if (first >= question.filters_count) return true;
-    for (int w = 0; w < layout.words; w++)
-        code[w] = codes[code_offset(i, layout.words) + w * hamming::kBlock];
+    uint64 code[kMaxWords];
+    load_code(page, layout, i, code);
     for (int f = first; f < question.filters_count; f++)
         if (distance_of_words(question.filters[f].code, code, layout.words) > question.filters[f].radius)
             return false;

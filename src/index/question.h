@@ -19,12 +19,6 @@ struct Filter {
     int radius;
 };
 
-enum class Order {
-    none,         // any order
-    by_distance,  // to `query`
-    undefined,    // every distance is null or an error: any order will do
-};
-
 struct Question {
     bool codes;    // rows with a hash can be answers
     bool nulls;    // rows without can be
@@ -33,7 +27,7 @@ struct Question {
     int filters_count;
     Filter *filters;
 
-    Order order;
+    bool by_distance;    // the rows are wanted by distance to `query`
     int order_key;       // the ORDER BY key that `query` is of; those before it are null
     bool null_query;     // ORDER BY hash <~> NULL, and nothing else
     bool recheck_order;  // PostgreSQL must compute the distance on the row
@@ -45,6 +39,6 @@ struct Question {
 void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Question *question);
 
 // Whether the entry passes every filter from `first` on.
-bool passes_filters(const Question &question, int first, const uint64 *codes, const Layout &layout, int i);
+bool passes_filters(const Question &question, int first, Page page, const Layout &layout, int i);
 
 }  // namespace imagehash::index

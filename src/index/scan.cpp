@@ -82,7 +82,7 @@ static void start_scan(IndexScanDesc scan) {
         state->nulls_come_later = state->question.nulls;
         state->question.nulls = false;
     }
-    if (state->question.order == Order::by_distance && state->question.codes) {
+    if (state->question.by_distance && state->question.codes) {
         start_bands(state);
         state->phase = Phase::ordered;
     } else {
@@ -111,7 +111,7 @@ static void collect_page(ScanState *state, Page page) {
                                            filtered ? question.filters[0].code : no_code,
                                            filtered ? question.filters[0].radius : pg::kMaxBits, hits);
     for (size_t k = 0; k < n; k++)
-        if (passes_filters(question, 1, page_codes(page), layout, hits[k].position))
+        if (passes_filters(question, 1, page, layout, hits[k].position))
             state->page_tids[state->page_tids_count++] = tids[hits[k].position];
 }
 
@@ -120,13 +120,12 @@ static bool next_page(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     while (state->next_block < state->blocks) {
         CHECK_FOR_INTERRUPTS();
-        bool initialized;
-        Buffer buffer = read_page(scan->indexRelation, state->next_block++, state->layout.words,
-                                  BUFFER_LOCK_SHARE, nullptr, &initialized);
-        if (initialized) collect_page(state, BufferGetPage(buffer));
-        state->on_null_page = initialized && page_trailer(BufferGetPage(buffer))->kind == kNullPage;
+        Buffer buffer =
+            read_page(scan->indexRelation, state->next_block++, state->layout.words, BUFFER_LOCK_SHARE);
+        collect_page(state, BufferGetPage(buffer));
+        state->on_null_page = page_trailer(BufferGetPage(buffer))->kind == kNullPage;
         UnlockReleaseBuffer(buffer);
-        if (initialized && state->page_tids_count > 0) return true;
+        if (state->page_tids_count > 0) return true;
     }
     return false;
 }

@@ -5,7 +5,6 @@
 
 extern "C" {
 #include "access/htup_details.h"
-#include "funcapi.h"
 }
 
 namespace imagehash::index {
@@ -38,12 +37,8 @@ static Stats count_index(Relation index, const Meta &meta) {
     BlockNumber blocks = RelationGetNumberOfBlocks(index);
     for (BlockNumber block = kFirstDataBlock; block < blocks; block++) {
         CHECK_FOR_INTERRUPTS();
-        bool initialized;
-        Buffer buffer = read_page(index, block, meta.words(), BUFFER_LOCK_SHARE, nullptr, &initialized);
-        if (initialized)
-            count_page(BufferGetPage(buffer), &stats);
-        else
-            stats.empty_pages++;
+        Buffer buffer = read_page(index, block, meta.words(), BUFFER_LOCK_SHARE);
+        count_page(BufferGetPage(buffer), &stats);
         UnlockReleaseBuffer(buffer);
     }
     return stats;
@@ -54,11 +49,7 @@ static Stats count_index(Relation index, const Meta &meta) {
 using namespace imagehash;
 
 IMAGEHASH_FUNCTION(imagehash_index_stats) {
-    TupleDesc descriptor;
-    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("function returning record called in context that cannot accept type record")));
+    TupleDesc descriptor = pg::result_row_type(fcinfo);
     index::OpenIndex open = index::open_hamming_index(PG_GETARG_OID(0));
     index::Meta meta = index::read_meta(open.index);
     index::Stats stats = index::count_index(open.index, meta);
@@ -81,5 +72,5 @@ IMAGEHASH_FUNCTION(imagehash_index_stats) {
     bool nulls[lengthof(values)] = {};
     nulls[1] = meta.bits == 0;
     nulls[8] = stats.room == 0;
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
 }

@@ -53,20 +53,14 @@ static void sweep(IndexVacuumInfo *info, IndexBulkDeleteResult *result, IndexBul
     result->pages_free = 0;
     for (BlockNumber block = kFirstDataBlock; block < blocks; block++) {
         pg::vacuum_delay();
-        bool initialized;
         Buffer buffer = read_page(index, block, words, is_dead ? BUFFER_LOCK_EXCLUSIVE : BUFFER_LOCK_SHARE,
-                                  info->strategy, &initialized);
-        bool has_room = true;
-        if (initialized) {
-            if (is_dead) result->tuples_removed += compact_page(index, buffer, is_dead, is_dead_state);
-            Page page = BufferGetPage(buffer);
-            int count = page_count(page);
-            result->num_index_tuples += count;
-            has_room = count < Layout::of_words(page_trailer(page)->words).capacity;
-            if (count == 0) result->pages_free++;
-        } else {
-            result->pages_free++;
-        }
+                                  info->strategy);
+        if (is_dead) result->tuples_removed += compact_page(index, buffer, is_dead, is_dead_state);
+        Page page = BufferGetPage(buffer);
+        int count = page_count(page);
+        bool has_room = count < Layout::of_words(page_trailer(page)->words).capacity;
+        result->num_index_tuples += count;
+        if (count == 0) result->pages_free++;
         UnlockReleaseBuffer(buffer);
         if (has_room) RecordFreeIndexPage(index, block);
     }

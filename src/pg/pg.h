@@ -11,6 +11,7 @@ extern "C" {
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #include "fmgr.h"
+#include "funcapi.h"
 #include "access/relscan.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
@@ -69,6 +70,16 @@ inline bool next_sorted_datum(Tuplesortstate *sort, Datum *value) {
 #else
     return tuplesort_getdatum(sort, true, value, &is_null, nullptr);
 #endif
+}
+
+// The type of the row that a function with OUT parameters returns.
+inline TupleDesc result_row_type(FunctionCallInfo fcinfo) {
+    TupleDesc descriptor;
+    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("function returning record called in context that cannot accept type record")));
+    return BlessTupleDesc(descriptor);
 }
 
 // Counts an index scan in pg_stat_user_indexes, and in EXPLAIN where it shows searches (PostgreSQL 18).

@@ -10,7 +10,6 @@ extern "C" {
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "utils/array.h"
 }
 
@@ -49,18 +48,14 @@ IMAGEHASH_FUNCTION(imagehash_perceptual_hash) {
 
 IMAGEHASH_FUNCTION(imagehash_image_info) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
-    TupleDesc descriptor;
-    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("function returning record called in context that cannot accept type record")));
+    TupleDesc descriptor = pg::result_row_type(fcinfo);
     vision::ImageInfo info;
     pg::check_status(vision::image_info(image_bytes(image), &info));
     PG_FREE_IF_COPY(image, 0);
     Datum values[] = {CStringGetTextDatum(info.format), Int32GetDatum(info.width), Int32GetDatum(info.height),
                       Int32GetDatum(info.orientation)};
     bool nulls[4] = {};
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
 }
 
 static void embed_argument(FunctionCallInfo fcinfo, float embedding[vision::kEmbeddingLength]) {
