@@ -1,8 +1,6 @@
 // See decode.h.
 #include "vision/decode.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
@@ -15,6 +13,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "vision/captured_stderr.h"
+#include "vision/find_function.h"
 
 namespace imagehash::vision {
 
@@ -33,14 +32,14 @@ cv::Mat wrap(Bytes image) {
     return cv::Mat(1, static_cast<int>(image.size), CV_8UC1, const_cast<uint8_t *>(image.data));
 }
 
-// One of libtiff's process-wide handlers, replaced for as long as this lives. Found by name: libtiff is
-// OpenCV's dependency, not ours, and may be built into it.
+// One of libtiff's process-wide handlers, replaced for as long as this lives. `set` is null where the process
+// has no libtiff of its own.
 template <class... Args>
 class TiffHandler {
  public:
     using Handler = void (*)(Args...);
-    TiffHandler(const char *setter, Handler handler)
-        : set_(reinterpret_cast<Handler (*)(Handler)>(dlsym(RTLD_DEFAULT, setter))) {
+    using Setter = Handler(Handler);
+    TiffHandler(Setter *set, Handler handler) : set_(set) {
         if (set_) previous_ = set_(handler);
     }
     ~TiffHandler() {
@@ -50,7 +49,7 @@ class TiffHandler {
     TiffHandler &operator=(const TiffHandler &) = delete;
 
  private:
-    Handler (*set_)(Handler);
+    Setter *set_;
     Handler previous_ = nullptr;
 };
 
@@ -62,11 +61,25 @@ class TiffHandlers {
     TiffHandlers() { tiff_error[0] = '\0'; }
 
  private:
-    TiffHandler<const char *, const char *, va_list> error_{"TIFFSetErrorHandler", record_tiff_error};
-    TiffHandler<const char *, const char *, va_list> warning_{"TIFFSetWarningHandler", nullptr};
-    TiffHandler<void *, const char *, const char *, va_list> error_ext_{"TIFFSetErrorHandlerExt", nullptr};
-    TiffHandler<void *, const char *, const char *, va_list> warning_ext_{"TIFFSetWarningHandlerExt",
-                                                                          nullptr};
+    using Plain = TiffHandler<const char *, const char *, va_list>;
+    using Extended = TiffHandler<void *, const char *, const char *, va_list>;
+
+    // Found by name: libtiff is OpenCV's dependency, not ours, and may be built into it.
+    struct Setters {
+        Plain::Setter *error = find_function<Plain::Setter>("TIFFSetErrorHandler");
+        Plain::Setter *warning = find_function<Plain::Setter>("TIFFSetWarningHandler");
+        Extended::Setter *error_ext = find_function<Extended::Setter>("TIFFSetErrorHandlerExt");
+        Extended::Setter *warning_ext = find_function<Extended::Setter>("TIFFSetWarningHandlerExt");
+    };
+    static const Setters &setters() {
+        static const Setters found;
+        return found;
+    }
+
+    Plain error_{setters().error, record_tiff_error};
+    Plain warning_{setters().warning, nullptr};
+    Extended error_ext_{setters().error_ext, nullptr};
+    Extended warning_ext_{setters().warning_ext, nullptr};
 };
 
 // Once a process. True if the errors of libtiff reach us: a TIFF whose directory lies beyond its end is

@@ -1,7 +1,6 @@
 // See threads.h.
 #include "vision/threads.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -11,13 +10,9 @@
 #include <ATen/Parallel.h>
 #include <opencv2/core/utility.hpp>
 
-namespace imagehash::vision {
+#include "vision/find_function.h"
 
-// A function of a library that may or may not be there, and whose headers are not installed.
-template <class Function>
-static Function *find_function(const char *name) {
-    return reinterpret_cast<Function *>(dlsym(RTLD_DEFAULT, name));
-}
+namespace imagehash::vision {
 
 // With the pool disabled XNNPACK runs on the calling thread, and LibTorch does not even create the pool.
 static void disable_xnnpack_pool(bool disable) {

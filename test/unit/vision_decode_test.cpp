@@ -195,15 +195,6 @@ TEST(Decode, NothingReachesStderr) {
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
-Error error_of(const Buffer &image) {
-    try {
-        decode(bytes_of(image), 100000000);
-    } catch (const Error &error) {
-        return error;
-    }
-    return Error(ErrorKind::none, "");
-}
-
 using TiffHandler = void (*)(const char *, const char *, va_list);
 int foreign_calls = 0;
 void foreign_handler(const char *, const char *, va_list) {

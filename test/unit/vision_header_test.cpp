@@ -22,15 +22,6 @@ const Sample kSamples[] = {{".jpg", ImageFormat::jpeg},
                            {".bmp", ImageFormat::bmp},
                            {".tiff", ImageFormat::tiff}};
 
-Error error_of(const Buffer &image) {
-    try {
-        decode(bytes_of(image), 100000000);
-    } catch (const Error &error) {
-        return error;
-    }
-    return Error(ErrorKind::none, "");
-}
-
 TEST(ImageHeader, ReadsSizeAndFormat) {
     for (const Sample &sample : kSamples) {
         Buffer image = encode(sample.extension, gradient(kWidth, kHeight));

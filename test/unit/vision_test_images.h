@@ -9,6 +9,7 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "vision/api.h"
+#include "vision/decode.h"
 
 namespace imagehash::vision {
 
@@ -23,6 +24,16 @@ inline Buffer encode(const std::string &extension, const cv::Mat &image,
     Buffer buffer;
     cv::imencode(extension, image, buffer, options);
     return buffer;
+}
+
+// What decoding an image fails with; ErrorKind::none where it does not.
+inline Error error_of(const Buffer &image) {
+    try {
+        decode(bytes_of(image), 100000000);
+    } catch (const Error &error) {
+        return error;
+    }
+    return Error(ErrorKind::none, "");
 }
 
 // Smooth, coloured, without any symmetry.
