@@ -1,4 +1,4 @@
-// The scan kernel for any processor.
+// The kernels for any processor.
 #include <cstdint>
 
 namespace imagehash::hamming {
@@ -17,9 +17,7 @@ inline int popcount(uint64_t x) {
 
 namespace imagehash::hamming {
 
-size_t scan_plain(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
-                  Hit *hits) {
-    return scan_by_words<ScalarScan>(codes, count, words, query, threshold, hits);
-}
+constexpr Kernel kPlainKernel = {"plain", run_by_words<ScalarScan>, run_by_words<ScalarDistances>,
+                                 run_by_words<ScalarNearest>};
 
 }  // namespace imagehash::hamming

@@ -1,4 +1,4 @@
-// The scan kernel for x86-64 with POPCNT; compiled with -mpopcnt.
+// The kernels for x86-64 with POPCNT; compiled with -mpopcnt.
 #if defined(__x86_64__)
 #include <cstdint>
 
@@ -14,10 +14,8 @@ inline int popcount(uint64_t x) {
 
 namespace imagehash::hamming {
 
-size_t scan_popcnt(const uint64_t *codes, size_t count, int words, const uint64_t *query, int threshold,
-                   Hit *hits) {
-    return scan_by_words<ScalarScan>(codes, count, words, query, threshold, hits);
-}
+constexpr Kernel kPopcntKernel = {"popcnt", run_by_words<ScalarScan>, run_by_words<ScalarDistances>,
+                                  run_by_words<ScalarNearest>};
 
 }  // namespace imagehash::hamming
 #endif

@@ -1,25 +1,25 @@
-// Chooses the scan kernel: asks the processor, and through it the operating system, what may run.
+// Chooses the kernel: asks the processor, and through it the operating system, what may run.
 #include "hamming/kernels.h"
 
 namespace imagehash::hamming {
 
 size_t supported_kernels(Kernel *kernels, size_t room) {
     size_t count = 0;
-    auto add = [&](const char *name, ScanFunction scan) {
-        if (count < room) kernels[count++] = {name, scan};
+    auto add = [&](const Kernel &kernel) {
+        if (count < room) kernels[count++] = kernel;
     };
 #if defined(__x86_64__)
     // GCC's and clang's test includes the XGETBV check that the system saves the wide registers.
     __builtin_cpu_init();
     bool popcnt = __builtin_cpu_supports("popcnt");
     if (popcnt && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vpopcntdq"))
-        add("avx512", scan_avx512);
-    if (popcnt && __builtin_cpu_supports("avx2")) add("avx2", scan_avx2);
-    if (popcnt) add("popcnt", scan_popcnt);
+        add(kAvx512Kernel);
+    if (popcnt && __builtin_cpu_supports("avx2")) add(kAvx2Kernel);
+    if (popcnt) add(kPopcntKernel);
 #elif defined(__aarch64__)
-    add("neon", scan_neon);  // part of the base architecture
+    add(kNeonKernel);  // part of the base architecture
 #endif
-    add("plain", scan_plain);
+    add(kPlainKernel);
     return count;
 }
 

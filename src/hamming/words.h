@@ -13,18 +13,18 @@ namespace imagehash::hamming {
 namespace {
 
 // W = 1, 2, 4: that many words; W = 0: any number, given at run time.
-template <template <int W> class Scan>
-inline size_t scan_by_words(const uint64_t *codes, size_t count, int words, const uint64_t *query,
-                            int threshold, Hit *hits) {
+template <template <int W> class Run, class... Arguments>
+inline auto run_by_words(const uint64_t *codes, size_t count, int words, const uint64_t *query,
+                         Arguments... arguments) {
     switch (words) {
         case 1:
-            return Scan<1>::run(codes, count, words, query, threshold, hits);
+            return Run<1>::run(codes, count, words, query, arguments...);
         case 2:
-            return Scan<2>::run(codes, count, words, query, threshold, hits);
+            return Run<2>::run(codes, count, words, query, arguments...);
         case 4:
-            return Scan<4>::run(codes, count, words, query, threshold, hits);
+            return Run<4>::run(codes, count, words, query, arguments...);
         default:
-            return Scan<0>::run(codes, count, words, query, threshold, hits);
+            return Run<0>::run(codes, count, words, query, arguments...);
     }
 }
 

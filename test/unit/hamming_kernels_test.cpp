@@ -1,6 +1,7 @@
-// Every scan kernel this machine can run against a bit-by-bit reference, for every length and odd counts.
+// Every kernel this machine can run against a bit-by-bit reference, for every length and odd counts.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -68,6 +69,68 @@ TEST_P(EveryKernel, ScanEqualsReference) {
         for (int threshold : {-1, 0, 1, words * 30, words * 32, words * 64})
             for (size_t k = 0; k < count; k++)
                 expect_scan_equals_reference(kernels[k], set, query, threshold);
+    }
+}
+
+TEST_P(EveryKernel, DistancesEqualPlain) {
+    const int words = GetParam();
+    std::mt19937_64 random(words);
+    Kernel kernels[8];
+    const size_t count = supported_kernels(kernels, 8);
+    // Lengths that do not fill the last word have zero bits there; 8 and 1024 bits among them.
+    for (int bits = words * 64 - 56; bits <= words * 64; bits += 8) {
+        Codes set(100, words, random);
+        std::vector<uint64_t> query(words);
+        for (auto &word : query) word = random();
+        const uint64_t mask = ~uint64_t{0} >> (words * 64 - bits);
+        query.back() &= mask;
+        for (size_t i = 0; i < set.blocked.size(); i++)
+            if (i / kBlock % words == static_cast<size_t>(words - 1)) set.blocked[i] &= mask;
+        for (size_t n = 0; n <= 100; n++) {
+            const size_t room = (n + kBlock - 1) / kBlock * kBlock;
+            std::vector<uint16_t> expected(room), distances(room);  // of just the size, for ASan
+            kernels[count - 1].distances(set.blocked.data(), n, words, query.data(), expected.data());
+            if (bits == words * 64)
+                for (size_t i = 0; i < n; i++) {
+                    int d = 0;
+                    for (int w = 0; w < words; w++) d += count_bits_one_by_one(set.plain[i][w] ^ query[w]);
+                    ASSERT_EQ(expected[i], d);
+                }
+            for (size_t k = 0; k + 1 < count; k++) {
+                kernels[k].distances(set.blocked.data(), n, words, query.data(), distances.data());
+                for (size_t i = 0; i < n; i++) ASSERT_EQ(distances[i], expected[i]) << kernels[k].name;
+            }
+        }
+    }
+}
+
+TEST_P(EveryKernel, NearestEqualsReference) {
+    const int words = GetParam();
+    constexpr uint32_t kFirst = 0xfffffc00;  // positions use all 32 bits
+    std::mt19937_64 random(words);
+    Kernel kernels[8];
+    const size_t count = supported_kernels(kernels, 8);
+    for (size_t blocks : {0, 1, 2, 3, 13}) {
+        Codes set(blocks * kBlock, words, random);
+        std::vector<uint64_t> query(words);
+        for (auto &word : query) word = random();
+        int64_t expected[kBlock];
+        std::fill_n(expected, kBlock, kNoCode);
+        expected[2] = 0;  // nothing is nearer than what was found before
+        for (size_t i = 0; i < set.plain.size(); i++) {
+            int64_t d = 0;
+            for (int w = 0; w < words; w++) d += count_bits_one_by_one(set.plain[i][w] ^ query[w]);
+            expected[i % kBlock] =
+                std::min(expected[i % kBlock], d << 32 | (kFirst + static_cast<uint32_t>(i)));
+        }
+        for (size_t k = 0; k < count; k++) {
+            int64_t nearest[kBlock];
+            std::fill_n(nearest, kBlock, kNoCode);
+            nearest[2] = 0;
+            kernels[k].nearest(set.blocked.data(), blocks, words, query.data(), kFirst, nearest);
+            for (int lane = 0; lane < kBlock; lane++)
+                EXPECT_EQ(nearest[lane], expected[lane]) << kernels[k].name;
+        }
     }
 }
 

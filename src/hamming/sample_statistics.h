@@ -1,0 +1,25 @@
+// What a sample tells about distances among all codes.
+//
+// Plain C++: must not include PostgreSQL, OpenCV or LibTorch. May throw std::bad_alloc.
+#pragma once
+
+#include <cstdint>
+
+#include "hamming/codes.h"
+#include "hamming/random.h"
+#include "hamming/stop.h"
+
+namespace imagehash::hamming {
+
+struct PairDistances {
+    double mean, deviation;  // of two random codes
+};
+
+// Of a sample that is not empty.
+PairDistances pair_distances(Rows sample, Random *random);
+
+// 75th percentile, over codes of the sample, of the distance to the tenth neighbour among the `total` codes
+// that the sample stands for.
+int tenth_neighbour_distance(Rows sample, uint64_t total, Random *random, Stop *stop);
+
+}  // namespace imagehash::hamming
