@@ -15,12 +15,14 @@ namespace imagehash::index {
 
 IndexBuildResult *hamming_build(Relation heap, Relation index, IndexInfo *info);
 void hamming_buildempty(Relation index);
+char *hamming_buildphasename(int64 phase);
 bool hamming_insert(Relation index, Datum *values, bool *is_null, ItemPointer tid, Relation heap,
                     IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *info);
 
 IndexScanDesc hamming_beginscan(Relation index, int nkeys, int norderbys);
 void hamming_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction);
+bool hamming_canreturn(Relation index, int attribute);
 int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap);
 void hamming_endscan(IndexScanDesc scan);
 

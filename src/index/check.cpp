@@ -3,6 +3,7 @@
 // In the manner of contrib/amcheck: an ERROR names the first thing that is wrong; no answer is the good one.
 // It takes no lock that stops anybody from writing, and works on a standby.
 #include "index/access_method.h"
+#include "index/directory.h"
 #include "index/entry.h"
 #include "index/inspect.h"
 
@@ -64,6 +65,7 @@ struct Fingerprint {
 };
 
 struct CheckState {
+    Relation heap;
     Relation index;
     Meta meta;
     BlockNumber heap_blocks;
@@ -88,36 +90,152 @@ static bool has_stray_bits(const uint64 *code, int bits) {
     return false;
 }
 
-static void check_entries(CheckState *state, BlockNumber block, Page page) {
-    const PageTrailer *trailer = page_trailer(page);
-    Layout layout = Layout::of_words(trailer->words);
-    for (int i = 0; i < trailer->count; i++) {
-        const ItemPointerData *tid = &page_tids(page, layout)[i];
-        BlockNumber heap_block = ItemPointerGetBlockNumberNoCheck(tid);
-        if (ItemPointerGetOffsetNumberNoCheck(tid) == InvalidOffsetNumber || heap_block >= state->heap_blocks)
-            report_corruption(
-                state->index, block,
-                psprintf("Entry %d points to (%u,%u), and the table has %u blocks.", i, heap_block,
-                         ItemPointerGetOffsetNumberNoCheck(tid), state->heap_blocks));
+static void check_entry(CheckState *state, BlockNumber block, int i, const ItemPointerData *tid,
+                        const uint64 *code, int words) {
+    ItemPointerData row = row_tid(tid);
+    BlockNumber heap_block = ItemPointerGetBlockNumberNoCheck(&row);
+    if (heap_block >= state->heap_blocks)
+        report_corruption(state->index, block,
+                          psprintf("Entry %d points to (%u,%u), and the table has %u blocks.", i, heap_block,
+                                   ItemPointerGetOffsetNumberNoCheck(&row), state->heap_blocks));
+    if (words > 0 && has_stray_bits(code, static_cast<int>(state->meta.bits)))
+        report_corruption(state->index, block,
+                          psprintf("Entry %d has bits past the length of %u.", i, state->meta.bits));
+    if (state->filter == nullptr) return;
+    Fingerprint fingerprint = fingerprint_of(tid, words == 0, code, words);
+    bloom_add_element(state->filter, reinterpret_cast<unsigned char *>(&fingerprint), sizeof fingerprint);
+}
+
+// Entries `start` to `stop` of a page that is locked.
+static void check_entries(CheckState *state, BlockNumber block, Page page, int start, int stop) {
+    const int words = page_trailer(page)->words;
+    // A row was in the table before its entry was in the index.
+    state->heap_blocks = RelationGetNumberOfBlocks(state->heap);
+    for (int i = start; i < stop; i++) {
         uint64 code[kMaxWords];
-        load_code(page, layout, i, code);
-        if (trailer->kind == kCodePage && has_stray_bits(code, static_cast<int>(state->meta.bits)))
-            report_corruption(state->index, block,
-                              psprintf("Entry %d has bits past the length of %u.", i, state->meta.bits));
-        if (state->filter == nullptr) continue;
-        Fingerprint fingerprint = fingerprint_of(tid, trailer->kind == kNullPage, code, layout.words);
-        bloom_add_element(state->filter, reinterpret_cast<unsigned char *>(&fingerprint), sizeof fingerprint);
+        if (!tid_is_valid(page_tid(page, i))) continue;
+        load_code(page_codes(page), words, i, code);
+        check_entry(state, block, i, page_tid(page, i), code, words);
     }
 }
 
-static void check_pages(CheckState *state, Relation heap) {
+// That the segment's codes are as far from the centroid as it says.
+static void check_radii(CheckState *state, BlockNumber block, Page page, const Segment &segment,
+                        const uint64 *centroid) {
+    const int words = page_trailer(page)->words;
+    for (int i = segment.start; i < segment.start + segment.count; i++) {
+        uint64 code[kMaxWords];
+        if (!tid_is_valid(page_tid(page, i))) continue;
+        load_code(page_codes(page), words, i, code);
+        int d = hamming::distance(reinterpret_cast<const uint8_t *>(code),
+                                  reinterpret_cast<const uint8_t *>(centroid), words * 8);
+        if (d < segment.rmin || d > segment.rmax)
+            report_corruption(state->index, block,
+                              psprintf("Entry %d is at distance %d from its leaf's centroid, not %u to %u.",
+                                       i, d, segment.rmin, segment.rmax));
+    }
+}
+
+struct LeafCheck {
+    CheckState *state;
+    Segment *segments;
+    int64 count, room;
+};
+
+static void keep_segment(const Segment &segment, void *check_pointer) {
+    auto check = static_cast<LeafCheck *>(check_pointer);
+    if (check->count == check->room) {
+        check->room = Max(check->room * 2, INT64CONST(64));
+        check->segments = static_cast<Segment *>(
+            check->segments == nullptr ? palloc(sizeof(Segment) * check->room)
+                                       : repalloc_huge(check->segments, sizeof(Segment) * check->room));
+    }
+    check->segments[check->count++] = segment;
+}
+
+static void check_segment(CheckState *state, const Segment &segment, const uint64 *centroid) {
+    CHECK_FOR_INTERRUPTS();
+    Buffer buffer = read_ref(state->index, segment.page, kCodePage, state->meta.words());
+    Page page = BufferGetPage(buffer);
+    int stop = segment.start + segment.count;
+    if (stop > page_count(page))
+        report_corruption(
+            state->index, segment.page.block,
+            psprintf("The page has %d entries, and a segment ends at %d.", page_count(page), stop));
+    check_entries(state, segment.page.block, page, segment.start, stop);
+    if (centroid != nullptr) check_radii(state, segment.page.block, page, segment, centroid);
+    UnlockReleaseBuffer(buffer);
+}
+
+static void load_centroid(const Directory &directory, uint32 leaf, uint64 *centroid) {
+    const TierDirectory &view = tier_of_leaf(directory, leaf);
+    const uint32 capacity = leaf_capacity(directory.words);
+    uint32 place = leaf - view.first_leaf;
+    Buffer buffer = read_ref(directory.index, view.leaf_pages[place / capacity], kLeafPage, directory.words);
+    load_code(page_codes(BufferGetPage(buffer)), directory.words, static_cast<int>(place % capacity),
+              centroid);
+    UnlockReleaseBuffer(buffer);
+}
+
+static void check_leaf(CheckState *state, const Directory &directory, uint32 leaf, LeafCheck *check) {
+    uint64 centroid[kMaxWords];
+    load_centroid(directory, leaf, centroid);
+    check->count = 0;
+    visit_segments(directory, leaf, keep_segment, check);
+    int64 entries = 0;
+    for (int64 s = 0; s < check->count; s++) {
+        const Segment &segment = check->segments[s];
+        if (segment.rmin < directory.rmin[leaf] || segment.rmax > directory.rmax[leaf])
+            report_corruption(state->index, segment.page.block,
+                              psprintf("A segment has radii %u to %u, its leaf %u to %u.", segment.rmin,
+                                       segment.rmax, directory.rmin[leaf], directory.rmax[leaf]));
+        // Bounds that rule nothing out are no statement about radii.
+        bool bounded = segment.rmin > 0 || segment.rmax < directory.bits;
+        check_segment(state, segment, bounded ? centroid : nullptr);
+        entries += segment.count;
+    }
+    if (entries != directory.entries[leaf])
+        report_corruption(state->index, tier_of_leaf(directory, leaf).tier->root.block,
+                          psprintf("A leaf of %u entries has segments of " INT64_FORMAT ".",
+                                   directory.entries[leaf], entries));
+}
+
+static void count_ref(PageRef /* ref */, void *count) {
+    ++*static_cast<int64 *>(count);
+}
+
+static void check_tiers(CheckState *state) {
+    for (uint32 t = 0; t < state->meta.tiers_count; t++) {
+        int64 pages = 0;
+        visit_tier_pages(state->index, state->meta.tiers[t], count_ref, &pages);
+        if (pages != state->meta.tiers[t].pages)
+            report_corruption(state->index, state->meta.tiers[t].root.block,
+                              psprintf("A tier of %u pages refers to " INT64_FORMAT ".",
+                                       state->meta.tiers[t].pages, pages));
+    }
+    Directory directory;
+    LeafCheck check = {state, nullptr, 0, 0};
+    load_directory(state->index, state->meta, nullptr, 0, &directory, nullptr);
+    for (uint32 leaf = 0; leaf < directory.leaves; leaf++) check_leaf(state, directory, leaf, &check);
+}
+
+// What the meta page says is read like a scan reads it, and all other pages are looked at too.
+static void check_pages(CheckState *state) {
+    const int words = state->meta.words();
+    for (uint32 p = 0; p < state->meta.pending_count; p++) {
+        Buffer buffer = read_ref(state->index, state->meta.pending[p], kPendingPage, words);
+        Page page = BufferGetPage(buffer);
+        check_entries(state, state->meta.pending[p].block, page, 0, page_count(page));
+        UnlockReleaseBuffer(buffer);
+    }
+    check_tiers(state);
     BlockNumber blocks = RelationGetNumberOfBlocks(state->index);
-    for (BlockNumber block = kFirstDataBlock; block < blocks; block++) {
+    for (BlockNumber block = kFirstBlock; block < blocks; block++) {
         CHECK_FOR_INTERRUPTS();
-        Buffer buffer = read_page(state->index, block, state->meta.words(), BUFFER_LOCK_SHARE);
-        // A row was in the table before its entry was in the index.
-        state->heap_blocks = RelationGetNumberOfBlocks(heap);
-        check_entries(state, block, BufferGetPage(buffer));
+        Buffer buffer = read_page(state->index, block, words, BUFFER_LOCK_SHARE);
+        Page page = BufferGetPage(buffer);
+        if (!PageIsNew(page) && page_trailer(page)->kind == kNullPage)
+            check_entries(state, block, page, 0, page_count(page));
         UnlockReleaseBuffer(buffer);
     }
 }
@@ -128,7 +246,8 @@ static void find_row(Relation index, ItemPointer tid, Datum *values, bool *is_nu
     Entry entry;
     make_entry(values[0], is_null[0], &entry);
     int words = entry.is_null ? 0 : hamming::words_of_bits(entry.bits);
-    Fingerprint fingerprint = fingerprint_of(tid, entry.is_null, entry.code, words);
+    ItemPointerData stored = stored_tid(entry, tid);
+    Fingerprint fingerprint = fingerprint_of(&stored, entry.is_null, entry.code, words);
     if (bloom_lacks_element(state->filter, reinterpret_cast<unsigned char *>(&fingerprint),
                             sizeof fingerprint))
         ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
@@ -165,6 +284,7 @@ static Snapshot snapshot_for(Relation index) {
 static void check_index(const OpenIndex &open, bool heap_all_indexed) {
     CheckState state;
     memset(&state, 0, sizeof state);
+    state.heap = open.heap;
     state.index = open.index;
     Snapshot snapshot = nullptr;
     if (heap_all_indexed) {
@@ -173,8 +293,8 @@ static void check_index(const OpenIndex &open, bool heap_all_indexed) {
             static_cast<int64>(RelationGetNumberOfBlocks(open.index)) * Layout::of_words(1).capacity;
         state.filter = bloom_create(entries, maintenance_work_mem, 0);
     }
-    state.meta = read_meta(open.index);
-    check_pages(&state, open.heap);
+    read_meta(open.index, &state.meta);
+    check_pages(&state);
     if (heap_all_indexed) {
         check_rows(&state, open.heap, snapshot);
         ereport(DEBUG1,

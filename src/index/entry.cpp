@@ -14,9 +14,15 @@ void make_entry(Datum value, bool is_null, Entry *entry) {
     hamming::pack_words(hash->code, hash->bytes(), entry->code);
 }
 
-bool entry_fits(const Meta &meta, const Entry &entry) {
-    return entry.is_null || (meta.bits == static_cast<uint32>(entry.bits) &&
-                             (entry.method == pg::kMethodUnknown || entry.method == meta.method));
+bool entry_fits(uint32 bits, uint32 method, const Entry &entry) {
+    return entry.is_null || (bits == static_cast<uint32>(entry.bits) &&
+                             (entry.method == pg::kMethodUnknown || entry.method == method));
+}
+
+ItemPointerData stored_tid(const Entry &entry, const ItemPointerData *tid) {
+    ItemPointerData stored = *tid;
+    if (!entry.is_null && entry.method == pg::kMethodUnknown) stored.ip_posid |= kUnknownMethod;
+    return stored;
 }
 
 void admit_entry(Relation index, Meta *meta, const Entry &entry) {
@@ -46,6 +52,13 @@ void admit_entry(Relation index, Meta *meta, const Entry &entry) {
              errhint("Hash all rows with the same function, or index each method with a partial index on "
                      "imagehash_method(). REINDEX the index if it no longer holds rows of the old method.")));
     }
+}
+
+Datum make_value(const Meta &meta, const uint64 *code, const ItemPointerData *stored) {
+    pg::ImageHash *hash = pg::make_imagehash(static_cast<int>(meta.bits),
+                                             tid_method_unknown(stored) ? pg::kMethodUnknown : meta.method);
+    memcpy(hash->code, code, hash->bytes());
+    return PointerGetDatum(hash);
 }
 
 }  // namespace imagehash::index

@@ -36,6 +36,8 @@ static IndexAmRoutine *make_routine() {
     routine->aminsert = hamming_insert;
     routine->ambulkdelete = hamming_bulkdelete;
     routine->amvacuumcleanup = hamming_vacuumcleanup;
+    routine->amcanreturn = hamming_canreturn;
+    routine->ambuildphasename = hamming_buildphasename;
     routine->amcostestimate = hamming_costestimate;
     routine->amoptions = hamming_options;
     routine->amproperty = hamming_property;

@@ -1,10 +1,22 @@
-// Rows in order of distance, in bands; scan.cpp says why.
+// Rows in order of distance.
+//
+// The scan goes through the distances, level by level. Segments wait in a queue by their bound, the least
+// distance to the query that they can hold; at level v the rows found at distance v are served, then the
+// segments with bound v are read, which gives more. Leaves wait in the same way, and are opened into segments
+// only when their turn comes. So a scan reads just what the rows taken from it require.
+//
+// Only rows up to a horizon are kept: the distance of the 64th nearest known so far. When the levels have
+// reached the horizon, a new band begins beyond it, with four times as many rows; each band ends between two
+// distances, so no row is lost or repeated. The horizon also falls when memory runs out. It never falls below
+// the level that is being served, and rows at that level are served page by page, so a million equal hashes
+// need no memory.
+//
+// When a third of all segments would be read anyway, they are read in the order of their pages.
 #include "index/access_method.h"
 #include "index/scan.h"
+#include "pg/settings.h"
 
 extern "C" {
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type_d.h"
 #include "utils/memutils.h"
 }
 
@@ -12,154 +24,360 @@ extern "C" {
 
 namespace imagehash::index {
 
-// A candidate in 64 bits that sort as (distance, block, offset).
-static uint64 pack(int distance, const ItemPointerData *tid) {
-    return static_cast<uint64>(distance) << 48 |
-           static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 |
-           ItemPointerGetOffsetNumberNoCheck(tid);
-}
-static int packed_distance(uint64 candidate) {
-    return static_cast<int>(candidate >> 48);
-}
-static void unpack_tid(uint64 candidate, ItemPointer tid) {
-    ItemPointerSet(tid, static_cast<BlockNumber>(candidate >> 16),
-                   static_cast<OffsetNumber>(candidate & 0xFFFF));
-}
-
 static const int64 first_band = 64;
 static const int64 band_growth = 4;
+static const uint32 first_leaves = 8;    // read first, for a horizon
+static const int approximate_bands = 2;  // the first 320 rows, where an approximate answer is allowed
+static const int32 none = -1;
 
-void start_bands(ScanState *state) {
-    state->done_through = -1;
-    state->band_target = first_band;
-    state->band_count = state->band_next = state->band_room = 0;
-}
-
-// A band that is being collected: candidates with done_through < distance <= horizon, where the horizon falls
-// as nearer ones are found.
-struct Band {
-    int horizon;
-    int64 within;                   // candidates up to the horizon
-    int64 count[pg::kMaxBits + 1];  // candidates at each distance
+struct Candidate {
+    uint64 tid;
+    int32 next;
+    bool all_visible;
 };
 
-static void grow_band(ScanState *state) {
-    state->band_room = Max(state->band_room * 2, 4096);
-    Size size = state->band_room * sizeof(uint64);
-    state->band = static_cast<uint64 *>(state->band == nullptr ? MemoryContextAllocHuge(state->context, size)
-                                                               : repalloc_huge(state->band, size));
+struct Waiting {
+    Run run;
+    int32 next;
+};
+
+struct OrderedScan {
+    int done_through;  // distances up to this one are served; -1 at first
+    int level;
+    int horizon;
+    int64 target;  // rows that the band is to have at least
+    int bands;
+    bool leaves_queued;
+    bool in_page_order;
+
+    int64 found[pg::kMaxBits + 2];  // rows of the band at each distance
+    int64 within;                   // up to the horizon
+
+    Candidate *candidates;
+    uint64 *codes;  // of the candidates, where the scan returns the hash
+    int32 candidates_count, candidates_room, candidates_used;
+    int32 free;
+    int32 heads[pg::kMaxBits + 2];  // of the candidates at each distance, in the order they were found
+    int32 tails[pg::kMaxBits + 2];
+
+    int32 *next_leaf;
+    uint8 *leaf_taken;
+    int32 leaf_heads[pg::kMaxBits + 2];
+    Waiting *waiting;
+    int32 waiting_count, waiting_room;
+    int32 segment_heads[pg::kMaxBits + 2];
+    int64 segments_read;
+    int64 next_look;  // at how many of them the order of pages is considered
+
+    uint64 row_code[kMaxWords];
+};
+
+// --- candidates
+// ---------------------------------------------------------------------------------------------
+
+static int32 take_slot(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    if (o->free != none) {
+        int32 slot = o->free;
+        o->free = o->candidates[slot].next;
+        return slot;
+    }
+    if (o->candidates_used == o->candidates_room) {
+        o->candidates_room = Max(o->candidates_room * 2, 1024);
+        Size size = sizeof(Candidate) * o->candidates_room;
+        Size codes_size = sizeof(uint64) * state->layout.words * o->candidates_room;
+        bool first = o->candidates == nullptr;
+        o->candidates = static_cast<Candidate *>(first ? MemoryContextAllocHuge(state->context, size)
+                                                       : repalloc_huge(o->candidates, size));
+        if (state->rows_codes != nullptr)
+            o->codes = static_cast<uint64 *>(first ? MemoryContextAllocHuge(state->context, codes_size)
+                                                   : repalloc_huge(o->codes, codes_size));
+    }
+    return o->candidates_used++;
 }
 
-static void drop_beyond(ScanState *state, int horizon) {
-    uint64 *end = std::remove_if(state->band, state->band + state->band_count,
-                                 [&](uint64 c) { return packed_distance(c) > horizon; });
-    state->band_count = end - state->band;
+static void free_slot(OrderedScan *o, int32 slot) {
+    o->candidates[slot].next = o->free;
+    o->free = slot;
+    o->candidates_count--;
 }
 
-// Lowers the horizon while at least the target would remain, and drops what lies beyond when that is the
-// larger part.
-static void lower_horizon(ScanState *state, Band *band) {
-    while (band->horizon > state->done_through + 1 &&
-           band->within - band->count[band->horizon] >= state->band_target)
-        band->within -= band->count[band->horizon--];
-    if (state->band_count >= 2 * band->within + first_band) drop_beyond(state, band->horizon);
+static void lower_horizon_by_one(OrderedScan *o) {
+    while (o->heads[o->horizon] != none) {
+        int32 slot = o->heads[o->horizon];
+        o->heads[o->horizon] = o->candidates[slot].next;
+        free_slot(o, slot);
+    }
+    o->within -= o->found[o->horizon];
+    o->found[o->horizon] = 0;
+    o->horizon--;
 }
 
-// The page's candidates beyond what is served, up to the threshold; into found[kMaxEntries].
-static size_t find_candidates(const ScanState *state, Page page, int threshold, uint64 *found) {
-    hamming::Hit hits[kMaxEntries];
-    size_t n = hamming::best_kernel().scan(page_codes(page), page_count(page), state->layout.words,
-                                           state->question.query, threshold, hits);
-    ItemPointer tids = page_tids(page, state->layout);
-    size_t count = 0;
-    for (size_t k = 0; k < n; k++)
-        if (hits[k].distance > state->done_through &&
-            passes_filters(state->question, 0, page, state->layout, hits[k].position))
-            found[count++] = pack(hits[k].distance, &tids[hits[k].position]);
+static int64 affordable_candidates(const ScanState *state) {
+    Size size = sizeof(Candidate) + (state->rows_codes != nullptr ? state->layout.words * sizeof(uint64) : 0);
+    return Max(work_mem * INT64CONST(1024) / static_cast<int64>(size), INT64CONST(8192));
+}
+
+static void lower_horizon(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    while (o->horizon > o->level && o->within - o->found[o->horizon] >= o->target) lower_horizon_by_one(o);
+    while (o->horizon > o->level && o->candidates_count > affordable_candidates(state))
+        lower_horizon_by_one(o);
+}
+
+static void add_candidate(const Found &row, void *state_pointer) {
+    auto state = static_cast<ScanState *>(state_pointer);
+    OrderedScan *o = state->ordered;
+    if (row.distance <= o->done_through || row.distance > o->horizon) return;
+    int32 slot = take_slot(state);
+    Candidate *candidate = &o->candidates[slot];
+    candidate->tid = static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(&row.tid)) << 16 | row.tid.ip_posid;
+    candidate->all_visible = row.all_visible;
+    candidate->next = none;
+    if (o->codes != nullptr)
+        load_code(row.code, state->layout.words, row.position,
+                  o->codes + static_cast<Size>(slot) * state->layout.words);
+    if (o->heads[row.distance] == none)
+        o->heads[row.distance] = slot;
+    else
+        o->candidates[o->tails[row.distance]].next = slot;
+    o->tails[row.distance] = slot;
+    o->candidates_count++;
+    o->found[row.distance]++;
+    o->within++;
+}
+
+// --- leaves and segments
+// ------------------------------------------------------------------------------------
+
+static int bound_of(const ScanState *state, uint32 leaf, int rmin, int rmax) {
+    const OrderedScan *o = state->ordered;
+    return Max(lower_bound(state->query_distances[leaf], rmin, rmax), o->done_through + 1);
+}
+// Whether all that is in there is served.
+static bool is_done(const ScanState *state, uint32 leaf, int rmax) {
+    return state->query_distances[leaf] + rmax <= state->ordered->done_through;
+}
+
+struct OpenLeaf {
+    ScanState *state;
+    uint32 leaf;
+    int now;  // segments with this bound or less are to be read now
+};
+
+static void queue_segment(const Segment &segment, void *open_pointer) {
+    auto open = static_cast<OpenLeaf *>(open_pointer);
+    ScanState *state = open->state;
+    OrderedScan *o = state->ordered;
+    if (is_done(state, open->leaf, segment.rmax)) return;
+    int bound = bound_of(state, open->leaf, segment.rmin, segment.rmax);
+    if (bound > o->horizon) return;
+    Run run = {segment.page, segment.start, segment.count, static_cast<uint16>(bound)};
+    if (bound <= open->now) return add_run(&state->runs, run);
+    if (o->waiting_count == o->waiting_room) {
+        o->waiting_room = Max(o->waiting_room * 2, 1024);
+        Size size = sizeof(Waiting) * o->waiting_room;
+        o->waiting =
+            static_cast<Waiting *>(o->waiting == nullptr ? MemoryContextAllocHuge(state->context, size)
+                                                         : repalloc_huge(o->waiting, size));
+    }
+    o->waiting[o->waiting_count] = {run, o->segment_heads[bound]};
+    o->segment_heads[bound] = o->waiting_count++;
+}
+
+static void open_leaf(ScanState *state, uint32 leaf, int now) {
+    OpenLeaf open = {state, leaf, now};
+    visit_segments(state->directory, leaf, queue_segment, &open);
+}
+
+static void queue_leaves(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    const Directory &directory = state->directory;
+    for (uint32 leaf = 0; leaf < directory.leaves; leaf++) {
+        int bound = bound_of(state, leaf, directory.rmin[leaf], directory.rmax[leaf]);
+        if (bound > o->horizon || o->leaf_taken[leaf] || is_done(state, leaf, directory.rmax[leaf]) ||
+            !leaf_passes_filters(state, leaf))
+            continue;
+        o->next_leaf[leaf] = o->leaf_heads[bound];
+        o->leaf_heads[bound] = static_cast<int32>(leaf);
+    }
+    o->leaves_queued = true;
+}
+
+// What waits at `bound` is opened or read at level `now`.
+static void open_bound(ScanState *state, int bound, int now) {
+    OrderedScan *o = state->ordered;
+    for (int32 leaf = o->leaf_heads[bound]; leaf != none; leaf = o->next_leaf[leaf])
+        open_leaf(state, static_cast<uint32>(leaf), now);
+    o->leaf_heads[bound] = none;
+    for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
+        add_run(&state->runs, o->waiting[s].run);
+    o->segment_heads[bound] = none;
+}
+
+static int64 count_waiting(const ScanState *state) {
+    const OrderedScan *o = state->ordered;
+    int64 count = 0;
+    for (int bound = o->level; bound <= o->horizon; bound++) {
+        for (int32 leaf = o->leaf_heads[bound]; leaf != none; leaf = o->next_leaf[leaf])
+            count += segments_of_leaf(state->directory, static_cast<uint32>(leaf));
+        for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next) count++;
+    }
     return count;
 }
 
-static void add_to_band(ScanState *state, Band *band, const uint64 *found, size_t count) {
-    for (size_t k = 0; k < count; k++) {
-        if (state->band_count == state->band_room) grow_band(state);
-        state->band[state->band_count++] = found[k];
-        band->count[packed_distance(found[k])]++;
-        band->within++;
+static void open_level(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    auto all = static_cast<int64>(state->directory.segments);
+    int last = o->level;
+    if (!o->in_page_order && o->segments_read >= o->next_look) {
+        o->next_look *= 2;
+        o->in_page_order = count_waiting(state) * 3 > all;
+        if (o->in_page_order) last = o->horizon;
     }
-    lower_horizon(state, band);
+    state->runs.count = state->runs.next = 0;
+    for (int bound = o->level; bound <= last; bound++) open_bound(state, bound, last);
+    sort_runs(&state->runs);
 }
 
-// One pass over all pages, into the band or, where `band` is null, into the sort. False if it stopped because
-// the band outgrew `band_limit`.
-static bool pass(IndexScanDesc scan, Band *band, int64 band_limit) {
+// --- bands
+// --------------------------------------------------------------------------------------------------
+
+// The distance up to which centroids hold at least so much, counted in leaves or in rows.
+static int distance_holding(const ScanState *state, uint32 first, uint32 count, int64 wanted, bool rows) {
+    int64 held[pg::kMaxBits + 1] = {};
+    for (uint32 leaf = first; leaf < first + count; leaf++)
+        held[state->query_distances[leaf]] += rows ? state->directory.entries[leaf] : 1;
+    int d = 0;
+    for (int64 sum = held[0]; d < pg::kMaxBits && sum < wanted;) sum += held[++d];
+    return d;
+}
+
+static double share_for_recall(Relation index, const Tier &tier, double recall) {
+    TierStatistics statistics = read_statistics(index, tier);
+    int i = 0;
+    while (i < kRecallSteps - 1 && kRecallTargets[i] < recall) i++;
+    return statistics.codes_for_recall[i];
+}
+
+// Approximate: leaves far from the query are left out, as if they were read.
+static void leave_out_far_leaves(ScanState *state) {
+    const Directory &directory = state->directory;
+    OrderedScan *o = state->ordered;
+    for (int t = 0; t < directory.tiers_count; t++) {
+        const TierDirectory &view = directory.tiers[t];
+        double share = share_for_recall(directory.index, *view.tier, pg::target_recall()) * (1 << o->bands);
+        if (share >= 1) continue;
+        auto wanted = static_cast<int64>(share * static_cast<double>(view.tier->entries)) + 1;
+        int far = distance_holding(state, view.first_leaf, view.tier->leaves, wanted, true);
+        for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.tier->leaves; leaf++)
+            if (state->query_distances[leaf] > far) o->leaf_taken[leaf] = 1;
+    }
+}
+
+// What gives a horizon soon: pending pages, which have no bound, and the leaves nearest to the query.
+static void read_first(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    for (uint32 p = 0; p < state->meta.pending_count; p++)
+        add_run(&state->runs, {state->meta.pending[p], 0, 0, 0});
+    const Directory &directory = state->directory;
+    uint32 left = o->done_through < 0 ? first_leaves : 0;
+    if (left == 0 || directory.leaves == 0) return;
+    int near = distance_holding(state, 0, directory.leaves, left, false);
+    for (uint32 leaf = 0; leaf < directory.leaves && left > 0; leaf++) {
+        if (state->query_distances[leaf] > near || o->leaf_taken[leaf] || !leaf_passes_filters(state, leaf))
+            continue;
+        open_leaf(state, leaf, pg::kMaxBits);
+        o->leaf_taken[leaf] = 1;
+        left--;
+    }
+}
+
+static void start_band(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    o->level = o->done_through + 1;
+    o->horizon = state->question.max_distance;
+    o->leaves_queued = o->in_page_order = false;
+    o->within = 0;
+    memset(o->found, 0, sizeof o->found);
+    std::fill_n(o->heads, lengthof(o->heads), none);
+    std::fill_n(o->leaf_heads, lengthof(o->leaf_heads), none);
+    std::fill_n(o->segment_heads, lengthof(o->segment_heads), none);
+    o->free = none;
+    o->candidates_count = o->candidates_used = o->waiting_count = 0;
+    o->segments_read = 0;
+    o->next_look = static_cast<int64>(state->directory.segments) / 40 + 16;
+    state->runs.count = state->runs.next = 0;
+    if (state->directory.leaves > 0) memset(o->leaf_taken, 0, state->directory.leaves);
+    if (pg::target_recall() < 1 && o->bands < approximate_bands) leave_out_far_leaves(state);
+    read_first(state);
+    sort_runs(&state->runs);
+}
+
+void start_ordered(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
-    uint64 found[kMaxEntries];
-    for (BlockNumber block = kFirstDataBlock; block < state->blocks; block++) {
+    MemoryContext old = MemoryContextSwitchTo(state->context);
+    auto o = static_cast<OrderedScan *>(palloc0(sizeof(OrderedScan)));
+    o->next_leaf =
+        static_cast<int32 *>(palloc_extended(sizeof(int32) * (state->directory.leaves + 1), MCXT_ALLOC_HUGE));
+    o->leaf_taken = static_cast<uint8 *>(palloc_extended(state->directory.leaves + 1, MCXT_ALLOC_HUGE));
+    o->done_through = -1;
+    o->target = first_band;
+    state->ordered = o;
+    start_band(state);
+    MemoryContextSwitchTo(old);
+}
+
+// Goes on until there is a candidate at the level; false at the end.
+static bool advance(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    OrderedScan *o = state->ordered;
+    while (o->heads[o->level] == none) {
         CHECK_FOR_INTERRUPTS();
-        Buffer buffer = read_page(scan->indexRelation, block, state->layout.words, BUFFER_LOCK_SHARE);
-        Page page = BufferGetPage(buffer);
-        size_t count = 0;
-        if (page_trailer(page)->kind == kCodePage)
-            count = find_candidates(state, page,
-                                    band != nullptr ? band->horizon : state->question.max_distance, found);
-        UnlockReleaseBuffer(buffer);  // before the sort, which may write files
-        if (band != nullptr) {
-            add_to_band(state, band, found, count);
-            if (state->band_count > band_limit) return false;
+        if (state->runs.next < state->runs.count) {
+            int64 before = state->runs.next;
+            visit_page(scan, &state->runs, state->question.query, &o->horizon, 0, add_candidate, state);
+            o->segments_read += state->runs.next - before;
+            lower_horizon(state);
+        } else if (!o->leaves_queued) {
+            queue_leaves(state);
+            open_level(state);
+        } else if (o->level >= state->question.max_distance) {
+            return false;
+        } else if (o->level >= o->horizon) {
+            o->done_through = o->level;
+            o->target *= band_growth;
+            o->bands++;
+            start_band(state);
         } else {
-            for (size_t k = 0; k < count; k++)
-                tuplesort_putdatum(state->sort, Int64GetDatum(static_cast<int64>(found[k])), false);
+            o->level++;
+            open_level(state);
         }
     }
     return true;
 }
 
-static void sort_the_rest(IndexScanDesc scan) {
+bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
     auto state = static_cast<ScanState *>(scan->opaque);
+    OrderedScan *o = state->ordered;
+    if (o->level > state->question.max_distance) return false;
     MemoryContext old = MemoryContextSwitchTo(state->context);
-    state->sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, work_mem, nullptr,
-                                        TUPLESORT_NONE);
-    pass(scan, nullptr, 0);
-    tuplesort_performsort(state->sort);
+    bool found = advance(scan);
     MemoryContextSwitchTo(old);
-}
-
-// Collects and sorts the next band; false if a sort of all the rest is the better way.
-static bool next_band(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
-    int64 entries = static_cast<int64>(state->blocks) * state->layout.capacity;
-    int64 limit = work_mem * INT64CONST(1024) / static_cast<int64>(sizeof(uint64));
-    if (state->band_target > Max(entries / 16, first_band) || state->band_target > limit) return false;
-
-    Band band;
-    memset(&band, 0, sizeof band);
-    band.horizon = state->question.max_distance;
-    state->band_count = state->band_next = 0;
-    if (!pass(scan, &band, limit)) return false;
-
-    drop_beyond(state, band.horizon);
-    std::sort(state->band, state->band + state->band_count);
-    state->done_through = band.horizon;
-    state->band_target *= band_growth;
-    return true;
-}
-
-bool next_in_order(IndexScanDesc scan, int *distance) {
-    auto state = static_cast<ScanState *>(scan->opaque);
-    uint64 candidate;
-    while (state->sort == nullptr && state->band_next == state->band_count) {
-        if (state->done_through >= state->question.max_distance) return false;
-        if (!next_band(scan)) sort_the_rest(scan);
+    if (!found) return false;
+    int32 slot = o->heads[o->level];
+    const Candidate &candidate = o->candidates[slot];
+    o->heads[o->level] = candidate.next;
+    ItemPointerSet(tid, static_cast<BlockNumber>(candidate.tid >> 16),
+                   static_cast<OffsetNumber>(candidate.tid & 0xFFFF));
+    state->row_all_visible = candidate.all_visible;
+    if (o->codes != nullptr) {
+        memcpy(o->row_code, o->codes + static_cast<Size>(slot) * state->layout.words,
+               state->layout.words * sizeof(uint64));
+        state->row_code = o->row_code;
     }
-    if (state->sort != nullptr) {
-        Datum value;
-        if (!pg::next_sorted_datum(state->sort, &value)) return false;
-        candidate = static_cast<uint64>(DatumGetInt64(value));
-    } else {
-        candidate = state->band[state->band_next++];
-    }
-    *distance = packed_distance(candidate);
-    unpack_tid(candidate, &scan->xs_heaptid);
+    *distance = o->level;
+    free_slot(o, slot);
     return true;
 }
 

@@ -1,52 +1,58 @@
-// Page layout and checked access; see page.h.
+// Page layouts and checked access; see page.h.
 #include "index/page.h"
+
+#include "index/directory.h"
+#include "index/meta.h"
+
+extern "C" {
+#include "access/xlog.h"
+#include "storage/smgr.h"
+}
 
 namespace imagehash::index {
 
-static void init_page(Page page, PageKind kind, int words) {
+void init_page(Page page, PageKind kind, int words, uint32 serial) {
     PageInit(page, BLCKSZ, sizeof(PageTrailer));
     PageTrailer *trailer = page_trailer(page);
+    trailer->serial = serial;
     trailer->kind = kind;
     trailer->words = static_cast<uint16>(words);
-    trailer->count = 0;
     trailer->page_id = kPageId;
+    set_hole(page, kCodesOffset, kPageEnd);
 }
 
-// What lies between pd_lower and pd_upper is not logged and comes back as zeros.
-static void set_used_end(Page page, int offset) {
-    reinterpret_cast<PageHeader>(page)->pd_lower = static_cast<LocationIndex>(offset);
+void set_hole(Page page, int lower, int upper) {
+    auto header = reinterpret_cast<PageHeader>(page);
+    header->pd_lower = static_cast<LocationIndex>(lower);
+    header->pd_upper = static_cast<LocationIndex>(upper);
 }
 
-void init_meta_page(Page page, const Meta &meta) {
-    init_page(page, kMetaPage, 0);
-    *page_meta(page) = meta;
-    set_used_end(page, static_cast<int>(reinterpret_cast<char *>(page_meta(page) + 1) - page));
+static int codes_end(int words, int count) {
+    int blocks = (count + hamming::kBlock - 1) / hamming::kBlock;
+    return kCodesOffset + blocks * hamming::kBlock * words * static_cast<int>(sizeof(uint64));
 }
 
-void init_data_page(Page page, PageKind kind, int words) {
-    init_page(page, kind, words);
-    set_count(page, Layout::of_words(words), 0);
+static int tids_start(int count) {
+    return kPageEnd - count * static_cast<int>(sizeof(ItemPointerData));
 }
 
 void set_count(Page page, const Layout &layout, int count) {
     page_trailer(page)->count = static_cast<uint16>(count);
-    set_used_end(page, layout.tids_offset + count * static_cast<int>(sizeof(ItemPointerData)));
+    set_hole(page, codes_end(layout.words, count), tids_start(count));
 }
 
 void append_entry(Page page, const Layout &layout, const uint64 *code, const ItemPointerData *tid) {
     int i = page_count(page);
-    uint64 *target = page_codes(page) + code_offset(i, layout.words);
-    for (int w = 0; w < layout.words; w++) target[w * hamming::kBlock] = code[w];
     set_count(page, layout, i + 1);
-    page_tids(page, layout)[i] = *tid;
+    store_code(page_codes(page), layout.words, i, code);
+    *page_tid(page, i) = *tid;
 }
 
 void move_entry(Page page, const Layout &layout, int from, int to) {
-    uint64 *codes = page_codes(page);
-    for (int w = 0; w < layout.words; w++)
-        codes[code_offset(to, layout.words) + w * hamming::kBlock] =
-            codes[code_offset(from, layout.words) + w * hamming::kBlock];
-    page_tids(page, layout)[to] = page_tids(page, layout)[from];
+    uint64 code[kMaxWords];
+    load_code(page_codes(page), layout.words, from, code);
+    store_code(page_codes(page), layout.words, to, code);
+    *page_tid(page, to) = *page_tid(page, from);
 }
 
 void report_corruption(Relation index, BlockNumber block, const char *reason) {
@@ -56,70 +62,85 @@ void report_corruption(Relation index, BlockNumber block, const char *reason) {
     pg_unreachable();
 }
 
-// Checks what every kind of page has in common; the order matters, each check makes the next one safe.
-static void check_frame(Relation index, BlockNumber block, Page page) {
-    auto header = reinterpret_cast<PageHeader>(page);
-    if (PageGetPageSize(page) != BLCKSZ || header->pd_special != BLCKSZ - MAXALIGN(sizeof(PageTrailer)) ||
-        page_trailer(page)->page_id != kPageId)
-        report_corruption(index, block, "The page is not a page of a hamming index.");
-    if (header->pd_lower > header->pd_upper || header->pd_upper != header->pd_special)
-        report_corruption(index, block,
-                          psprintf("The page header says lower %u, upper %u, special %u.", header->pd_lower,
-                                   header->pd_upper, header->pd_special));
+static bool has_codes(int kind) {
+    return kind == kPendingPage || kind == kCodePage || kind == kLeafPage;
 }
 
-static void check_data_page(Relation index, BlockNumber block, Page page, int words) {
-    check_frame(index, block, page);
+// The number of things that a page of the kind has room for; -1 where there is no such kind.
+static int capacity_of(int kind, int words) {
+    switch (kind) {
+        case kPendingPage:
+        case kCodePage:
+        case kNullPage:
+            return Layout::of_words(words).capacity;
+        case kLeafPage:
+            return leaf_capacity(words);
+        case kSegmentPage:
+            return kSegmentsPerPage;
+        case kRootPage:
+            return kRefsPerPage;
+        default:
+            return -1;
+    }
+}
+
+// The order matters: each check makes the next one safe.
+const char *find_damage(Page page, int words) {
+    if (PageIsNew(page)) return nullptr;
+    auto header = reinterpret_cast<PageHeader>(page);
     const PageTrailer *trailer = page_trailer(page);
-    if (trailer->kind != kCodePage && trailer->kind != kNullPage)
-        report_corruption(index, block,
-                          psprintf("The page has kind %u, not that of a data page.", trailer->kind));
-    int expected = trailer->kind == kCodePage ? words : 0;
+    if (PageGetPageSize(page) != BLCKSZ || header->pd_special != kPageEnd || trailer->page_id != kPageId)
+        return "The page is not a page of a hamming index.";
+    if (header->pd_lower < SizeOfPageHeaderData || header->pd_lower > header->pd_upper ||
+        header->pd_upper > header->pd_special)
+        return psprintf("The page header says lower %u, upper %u, special %u.", header->pd_lower,
+                        header->pd_upper, header->pd_special);
+    int capacity = capacity_of(trailer->kind, trailer->words <= kMaxWords ? trailer->words : 0);
+    if (capacity < 0) return psprintf("The page has the unknown kind %u.", trailer->kind);
     // A page of codes can be newer than the meta page the caller has read only while that had no length yet.
-    if (trailer->words != expected &&
-        !(trailer->kind == kCodePage && words == 0 && trailer->words <= kMaxWords))
-        report_corruption(index, block,
-                          psprintf("The page holds codes of %u words, not %d.", trailer->words, expected));
-    Layout layout = Layout::of_words(trailer->words);
-    if (trailer->count > layout.capacity)
-        report_corruption(index, block,
-                          psprintf("The page has %u entries where %d fit.", trailer->count, layout.capacity));
-    if (reinterpret_cast<PageHeader>(page)->pd_lower !=
-        layout.tids_offset + trailer->count * sizeof(ItemPointerData))
-        report_corruption(index, block,
-                          psprintf("The page header does not agree with %u entries.", trailer->count));
+    bool newer = words == 0 && trailer->words <= kMaxWords;
+    if (has_codes(trailer->kind) ? trailer->words != words && !newer : trailer->words != 0)
+        return psprintf("The page holds codes of %u words, not %d.", trailer->words, words);
+    if (trailer->count > capacity)
+        return psprintf("The page has %u entries where %d fit.", trailer->count, capacity);
+    bool has_tids = trailer->kind == kPendingPage || trailer->kind == kCodePage || trailer->kind == kNullPage;
+    if (has_tids && (header->pd_lower != codes_end(trailer->words, trailer->count) ||
+                     header->pd_upper != tids_start(trailer->count)))
+        return psprintf("The page header does not agree with %u entries.", trailer->count);
+    return nullptr;
 }
 
 Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy) {
     Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
     LockBuffer(buffer, lock_mode);
-    Page page = BufferGetPage(buffer);
-    if (!PageIsNew(page)) check_data_page(index, block, page, words);
+    const char *damage = find_damage(BufferGetPage(buffer), words);
+    if (damage != nullptr) report_corruption(index, block, damage);
     return buffer;
 }
 
-Meta read_meta(Relation index) {
-    if (RelationGetNumberOfBlocks(index) == 0)
-        report_corruption(index, kMetaBlock, "The index has no pages.");
-    Buffer buffer = ReadBuffer(index, kMetaBlock);
-    LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    Page page = BufferGetPage(buffer);
-    if (PageIsNew(page)) report_corruption(index, kMetaBlock, "The meta page is empty.");
-    check_frame(index, kMetaBlock, page);
-    Meta meta = *page_meta(page);
-    if (page_trailer(page)->kind != kMetaPage || meta.magic != kMagic)
-        report_corruption(index, kMetaBlock, "The page is not a meta page.");
-    UnlockReleaseBuffer(buffer);
+// Asks the operating system only about blocks beyond those that are known to exist.
+static bool block_exists(Relation index, BlockNumber block) {
+    BlockNumber known = RelationGetSmgr(index)->smgr_cached_nblocks[MAIN_FORKNUM];
+    if (known != InvalidBlockNumber && block < known) return true;
+    return block < RelationGetNumberOfBlocks(index);
+}
 
-    if (meta.version != kVersion)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("index \"%s\" has version %u of the hamming format",
-                               RelationGetRelationName(index), meta.version),
-                        errdetail("The installed imagehash reads version %u.", kVersion),
-                        errhint("Install the imagehash that made the index, or REINDEX it.")));
-    if (meta.bits > pg::kMaxBits || meta.bits % 8 != 0)
-        report_corruption(index, kMetaBlock, psprintf("The meta page says hashes have %u bits.", meta.bits));
-    return meta;
+Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
+    if (ref.block == kMetaBlock || !block_exists(index, ref.block))
+        report_corruption(index, ref.block, "The index refers to a block it does not have.");
+    Buffer buffer = read_page(index, ref.block, words, BUFFER_LOCK_SHARE);
+    const PageTrailer *trailer = page_trailer(BufferGetPage(buffer));
+    if (trailer->kind == kind && trailer->serial == ref.serial) return buffer;
+    if (RecoveryInProgress())
+        ereport(ERROR,
+                (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                 errmsg("canceling statement due to conflict with recovery"),
+                 errdetail("Block %u of index \"%s\" was reused on the primary while the statement ran.",
+                           ref.block, RelationGetRelationName(index)),
+                 errhint("Repeat the statement. With hot_standby_feedback the primary waits.")));
+    report_corruption(index, ref.block,
+                      psprintf("The page has kind %u and serial %u, not %u and %u.", trailer->kind,
+                               trailer->serial, kind, ref.serial));
 }
 
 }  // namespace imagehash::index

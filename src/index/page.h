@@ -1,8 +1,7 @@
-// Pages of a `hamming` index: layout, and access with checks. See README.md for a drawing.
+// Pages of a `hamming` index: layouts, and access with checks. See README.md for drawings.
 //
-// A page that is read from disk goes through read_page() or read_meta(), which report corruption as an ERROR
-// with the block number. Nothing here takes decisions about what to store where: that is build.cpp,
-// insert.cpp and vacuum.cpp.
+// A page that is read from disk goes through read_page(), which reports damage as an ERROR with the block
+// number before anybody looks at its contents. Nothing here takes decisions about what to store where.
 #pragma once
 
 #include "hamming/distance.h"
@@ -16,87 +15,112 @@ extern "C" {
 namespace imagehash::index {
 
 constexpr BlockNumber kMetaBlock = 0;
-constexpr BlockNumber kFirstDataBlock = 1;
-constexpr uint32 kMagic = 0x48414D49;
-constexpr uint32 kVersion = 1;
+constexpr BlockNumber kFirstBlock = 1;
 constexpr int kMaxWords = pg::kMaxBits / 64;
 
 enum PageKind : uint16 {
     kMetaPage = 1,
-    kCodePage = 2,  // codes and TIDs
-    kNullPage = 3,  // TIDs of rows whose hash is null: a code page of 0 words
+    kPendingPage = 2,  // codes and TIDs, as they came in
+    kNullPage = 3,     // TIDs of rows whose hash is null
+    kCodePage = 4,     // codes and TIDs of a tier, in segments
+    kLeafPage = 5,     // directory of a tier: centroids
+    kSegmentPage = 6,  // directory of a tier: where the leaves' codes lie
+    kRootPage = 7,     // which pages a tier consists of
 };
 
-// At the end of every page, where tools look to tell whose page it is.
+enum PageFlags : uint16 {
+    kClosed = 1,  // a pending page that is being merged: no more entries
+};
+
+// At the end of every page; the page id comes last, where tools look to tell whose page it is.
 struct PageTrailer {
+    uint64 retired;  // full transaction id at which the page left the index; 0 while it is part of it
+    uint32 serial;   // no two uses of pages have the same; 0 on meta and null pages
     uint16 kind;
-    uint16 words;  // 64-bit words of a code; 0 on meta and null pages
-    uint16 count;  // entries
+    uint16 words;  // 64-bit words of a code; 0 on pages without codes
+    uint16 count;  // entries, leaves, segments or page references
+    uint16 flags;
+    uint16 unused;
     uint16 page_id;
 };
 constexpr uint16 kPageId = 0xFFA7;
+constexpr int kPageEnd = BLCKSZ - static_cast<int>(MAXALIGN(sizeof(PageTrailer)));
 
-// Contents of the meta page.
-struct Meta {
-    uint32 magic;
-    uint32 version;
-    uint32 bits;             // length of all hashes; 0 until there is one
-    uint32 method;           // the known method among the hashes; 0 while all are unknown
-    BlockNumber null_block;  // null page that has room, as far as known
-
-    int words() const { return hamming::words_of_bits(static_cast<int>(bits)); }
+// A page by its place and by what it is expected to be there.
+struct PageRef {
+    BlockNumber block;
+    uint32 serial;
 };
 
 // Codes start at a cache line: the kernel reads whole blocks of eight.
 constexpr int kCodesOffset = 64;
 
-// Where things are on a data page whose codes have `words` words.
+// How many things of `size` bytes, in blocks of eight, fit on a page.
+constexpr int blocks_of_eight(int size) {
+    return (kPageEnd - kCodesOffset) / (hamming::kBlock * size);
+}
+
+// Pages of entries: codes grow upwards from kCodesOffset, TIDs downwards from the trailer, and between them
+// is the hole that PostgreSQL knows. A TID of 6 bytes a code; codes of 0 words on null pages.
 struct Layout {
     int words;
-    int capacity;     // entries
-    int tids_offset;  // bytes from the start of the page
+    int capacity;  // entries
 
     static Layout of_words(int words) {
-        const int room = BLCKSZ - kCodesOffset - static_cast<int>(MAXALIGN(sizeof(PageTrailer)));
-        const int block_size =
-            hamming::kBlock * static_cast<int>(words * sizeof(uint64) + sizeof(ItemPointerData));
-        const int blocks = room / block_size;
-        return {words, blocks * hamming::kBlock,
-                kCodesOffset + blocks * hamming::kBlock * words * static_cast<int>(sizeof(uint64))};
+        const int size = words * static_cast<int>(sizeof(uint64)) + static_cast<int>(sizeof(ItemPointerData));
+        return {words, blocks_of_eight(size) * hamming::kBlock};
     }
 };
 
+// No page has more entries: those of 0 words.
+constexpr int kMaxEntries = blocks_of_eight(sizeof(ItemPointerData)) * hamming::kBlock;
+
 inline PageTrailer *page_trailer(Page page) {
-    return reinterpret_cast<PageTrailer *>(page + BLCKSZ - MAXALIGN(sizeof(PageTrailer)));
-}
-inline Meta *page_meta(Page page) {
-    return reinterpret_cast<Meta *>(PageGetContents(page));
+    return reinterpret_cast<PageTrailer *>(page + kPageEnd);
 }
 inline uint64 *page_codes(Page page) {
     return reinterpret_cast<uint64 *>(page + kCodesOffset);
 }
-inline ItemPointer page_tids(Page page, const Layout &layout) {
-    return reinterpret_cast<ItemPointer>(page + layout.tids_offset);
+inline ItemPointer page_tid(Page page, int i) {
+    return reinterpret_cast<ItemPointer>(page + kPageEnd) - (i + 1);
 }
 inline int page_count(Page page) {
     return page_trailer(page)->count;
+}
+
+// TIDs carry in the highest bit of their offset, which no table uses, whether the hash's method is unknown.
+constexpr OffsetNumber kUnknownMethod = 0x8000;
+inline bool tid_is_valid(const ItemPointerData *tid) {
+    return (tid->ip_posid & ~kUnknownMethod) != InvalidOffsetNumber;
+}
+inline bool tid_method_unknown(const ItemPointerData *tid) {
+    return (tid->ip_posid & kUnknownMethod) != 0;
+}
+inline ItemPointerData row_tid(const ItemPointerData *tid) {
+    ItemPointerData row = *tid;
+    row.ip_posid &= static_cast<OffsetNumber>(~kUnknownMethod);
+    return row;
 }
 
 // Word w of entry i lies at page_codes()[code_offset(i, words) + w * kBlock].
 inline int code_offset(int i, int words) {
     return i / hamming::kBlock * hamming::kBlock * words + i % hamming::kBlock;
 }
-
-// The code of entry i, word after word.
-inline void load_code(Page page, const Layout &layout, int i, uint64 *code) {
-    const uint64 *source = page_codes(page) + code_offset(i, layout.words);
-    for (int w = 0; w < layout.words; w++) code[w] = source[w * hamming::kBlock];
+inline void load_code(const uint64 *codes, int words, int i, uint64 *code) {
+    const uint64 *source = codes + code_offset(i, words);
+    for (int w = 0; w < words; w++) code[w] = source[w * hamming::kBlock];
+}
+inline void store_code(uint64 *codes, int words, int i, const uint64 *code) {
+    uint64 *target = codes + code_offset(i, words);
+    for (int w = 0; w < words; w++) target[w * hamming::kBlock] = code[w];
 }
 
-void init_meta_page(Page page, const Meta &meta);
-void init_data_page(Page page, PageKind kind, int words);
+// An empty page of any kind.
+void init_page(Page page, PageKind kind, int words, uint32 serial);
+// What lies between the two is neither logged nor kept.
+void set_hole(Page page, int lower, int upper);
 
-// The caller has made sure of room.
+// Pages of entries. The caller has made sure of room.
 void append_entry(Page page, const Layout &layout, const uint64 *code, const ItemPointerData *tid);
 // Moves an entry down to a free place: to < from.
 void move_entry(Page page, const Layout &layout, int from, int to);
@@ -105,13 +129,21 @@ void set_count(Page page, const Layout &layout, int count);
 // ERROR (index_corrupted) that names the block.
 [[noreturn]] void report_corruption(Relation index, BlockNumber block, const char *reason);
 
-// Reads a data page and locks it. ERROR (index_corrupted) unless it is a page of this index in every field. A
-// page that was never written (a crash while extending) is all zero, as PostgreSQL has made sure: it has no
-// kind and no entries.
+// Whether the page is a hamming page and its trailer, header and kind agree; else the reason, palloc'd. A
+// page that was never written (a crash while extending) is all zero, as PostgreSQL has made sure, and is in
+// order: it has no kind and no entries. `words` is that of the index.
+const char *find_damage(Page page, int words);
+
+// Reads a page and locks it. ERROR (index_corrupted) where it is damaged.
 Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode,
                  BufferAccessStrategy strategy = nullptr);
 
-// A copy of the meta page. ERROR where it is damaged or of another version.
-Meta read_meta(Relation index);
+// Where a page has no codes, or the caller does not know their length.
+constexpr int kAnyWords = 0;
+
+// Reads the page that `ref` names and locks it for sharing. ERROR (index_corrupted) unless it is of that kind
+// and serial; on a standby, where the primary may have reused the page meanwhile, ERROR
+// (serialization_failure).
+Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words);
 
 }  // namespace imagehash::index

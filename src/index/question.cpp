@@ -41,10 +41,11 @@ static void add_key(const Meta &meta, const ScanKeyData &key, Question *question
 
     if (key.sk_strategy == kEqualStrategy) {
         const pg::ImageHash *hash = pg::datum_get_imagehash(key.sk_argument);
-        if (meta.bits != static_cast<uint32>(hash->bits())) return answer_nothing(question);
+        bool unknown = hash->method == pg::kMethodUnknown;
+        if (meta.bits != static_cast<uint32>(hash->bits()) || (!unknown && hash->method != meta.method))
+            return answer_nothing(question);
         add_filter(question, hash, 0);
-        question->recheck =
-            true;  // equality looks at the method too, which the index does not keep with each code
+        (unknown ? question->unknown_only : question->known_only) = true;
         return;
     }
     pg::Ball ball;
@@ -71,12 +72,11 @@ static void set_order(const Meta &meta, const ScanKeyData *orderbys, int count, 
     // Only one distance is computed here; with more, PostgreSQL sorts the ties.
     question->recheck_order = key + 1 < count;
     const pg::ImageHash *hash = pg::datum_get_imagehash(orderbys[key].sk_argument);
-    if (!comparable(meta, hash)) {
-        question->recheck_order = true;
-        return;
-    }
-    question->by_distance = true;
-    hamming::pack_words(hash->code, hash->bytes(), question->query);
+    if (meta.bits == static_cast<uint32>(hash->bits()))
+        hamming::pack_words(hash->code, hash->bytes(), question->query);
+    question->by_distance = comparable(meta, hash);
+    question->other_method = !question->by_distance && meta.bits == static_cast<uint32>(hash->bits());
+    if (!question->by_distance) question->recheck_order = true;
 }
 
 void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Question *question) {
@@ -96,12 +96,12 @@ void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Questi
                     filters[i].radius + distance_of_words(filters[i].code, question->query, meta.words()));
 }
 
-bool passes_filters(const Question &question, int first, Page page, const Layout &layout, int i) {
+bool passes_filters(const Question &question, int first, const uint64 *codes, int words, int i) {
     if (first >= question.filters_count) return true;
     uint64 code[kMaxWords];
-    load_code(page, layout, i, code);
+    load_code(codes, words, i, code);
     for (int f = first; f < question.filters_count; f++)
-        if (distance_of_words(question.filters[f].code, code, layout.words) > question.filters[f].radius)
+        if (distance_of_words(question.filters[f].code, code, words) > question.filters[f].radius)
             return false;
     return true;
 }

@@ -6,7 +6,7 @@
 // it may see.
 #pragma once
 
-#include "index/page.h"
+#include "index/meta.h"
 
 extern "C" {
 #include "access/relscan.h"
@@ -24,6 +24,8 @@ struct Question {
     bool nulls;    // rows without can be
     bool recheck;  // PostgreSQL must check the condition on the row
 
+    bool known_only;    // hash = query of a known method: of the hashes without one, none
+    bool unknown_only;  // hash = query without a method
     int filters_count;
     Filter *filters;
 
@@ -31,6 +33,8 @@ struct Question {
     int order_key;       // the ORDER BY key that `query` is of; those before it are null
     bool null_query;     // ORDER BY hash <~> NULL, and nothing else
     bool recheck_order;  // PostgreSQL must compute the distance on the row
+    bool other_method;   // ... since its method is not that of the index: only hashes without one can be
+                         // compared
     uint64 query[kMaxWords];
     int max_distance;  // to `query`, that the filters allow
 };
@@ -38,7 +42,12 @@ struct Question {
 // `filters` has room for a filter per scan key.
 void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Question *question);
 
-// Whether the entry passes every filter from `first` on.
-bool passes_filters(const Question &question, int first, Page page, const Layout &layout, int i);
+// Whether entry i of the blocked codes passes every filter from `first` on.
+bool passes_filters(const Question &question, int first, const uint64 *codes, int words, int i);
+
+// Equality looks at the method too.
+inline bool passes_methods(const Question &question, bool method_unknown) {
+    return !(method_unknown ? question.known_only : question.unknown_only);
+}
 
 }  // namespace imagehash::index

@@ -1,17 +1,14 @@
-// Index scans: rows in order of distance, in no order, or as a bitmap.
+// Index scans: rows in order of distance (ordered_scan.cpp), in no order, or as a bitmap; last those without
+// a distance.
 //
-// PostgreSQL does not tell an index how many rows it wants, so an ordered scan works in bands: a pass over
-// all pages keeps the nearest rows, about 64; when the executor has taken those and wants more, another pass
-// keeps the next 256, and so on; a band always ends between two distances, so the passes neither lose nor
-// repeat a row. When a band would be a large part of the index, or does not fit work_mem (many equal hashes),
-// one pass sorts all the rest in a tuplesort.
-//
-// Why passes at different times agree: entries never move between pages, what is inserted after the scan's
-// snapshot is invisible to it, and what vacuum removes was dead to it. For a snapshot that is not MVCC a TID
-// may have been reused, so there the row is rechecked. No lock or pin is held between calls.
+// A scan copies the meta page, and with it sees the index as it was then: pages that leave it later stay as
+// they are while a snapshot that is older can look at them. What is inserted after the scan's snapshot is
+// invisible to it, and what vacuum removes was dead to it. For a snapshot that is not MVCC a TID may have
+// been reused, so there the row is rechecked. No lock or pin on the index is held between calls.
 #include "index/scan.h"
 
 #include "index/access_method.h"
+#include "index/entry.h"
 
 extern "C" {
 #include "access/tableam.h"
@@ -27,6 +24,8 @@ IndexScanDesc hamming_beginscan(Relation index, int nkeys, int norderbys) {
     IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
     auto state = static_cast<ScanState *>(palloc0(sizeof(ScanState)));
     state->context = AllocSetContextCreate(CurrentMemoryContext, "hamming scan", ALLOCSET_DEFAULT_SIZES);
+    state->row_context = AllocSetContextCreate(CurrentMemoryContext, "hamming row", ALLOCSET_SMALL_SIZES);
+    state->visibility_map = InvalidBuffer;
     state->filters = static_cast<Filter *>(palloc(sizeof(Filter) * Max(nkeys, 1)));
     if (norderbys > 0) {
         scan->xs_orderbyvals = static_cast<Datum *>(palloc0(sizeof(Datum) * norderbys));
@@ -37,11 +36,14 @@ IndexScanDesc hamming_beginscan(Relation index, int nkeys, int norderbys) {
 }
 
 static void forget_progress(ScanState *state) {
-    if (state->sort != nullptr) tuplesort_end(state->sort);
-    state->sort = nullptr;
     MemoryContextReset(state->context);
-    state->band = nullptr;
-    state->page_tids = nullptr;
+    MemoryContextReset(state->row_context);
+    memset(&state->runs, 0, sizeof state->runs);
+    state->ordered = nullptr;
+    state->rows = nullptr;
+    state->rows_count = state->rows_next = 0;
+    if (BufferIsValid(state->visibility_map)) ReleaseBuffer(state->visibility_map);
+    state->visibility_map = InvalidBuffer;
 }
 
 void hamming_rescan(IndexScanDesc scan, ScanKey keys, int /* nkeys */, ScanKey orderbys,
@@ -59,91 +61,144 @@ void hamming_endscan(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     forget_progress(state);
     if (state->slot != nullptr) ExecDropSingleTupleTableSlot(state->slot);
+    MemoryContextDelete(state->row_context);
     MemoryContextDelete(state->context);
     pfree(state->filters);
     pfree(state);
 }
 
-static void start_scan(IndexScanDesc scan) {
+// --- start
+// --------------------------------------------------------------------------------------------------
+
+static void load_leaves(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
-    pg::count_index_scan(scan);
-    Meta meta = read_meta(scan->indexRelation);
-    state->layout = Layout::of_words(meta.words());
-    make_question(meta, scan, state->filters, &state->question);
-    state->next_block = kFirstDataBlock;
-    state->blocks = RelationGetNumberOfBlocks(scan->indexRelation);
-    state->page_tids = static_cast<ItemPointer>(
-        MemoryContextAlloc(state->context, sizeof(ItemPointerData) * Layout::of_words(0).capacity));
-    state->page_tids_count = state->page_tids_next = 0;
-    state->on_null_page = false;
-    // Rows without a distance come after those that have one.
-    state->nulls_come_later = false;
-    if (scan->numberOfOrderBys > 0 && !state->question.null_query && state->question.codes) {
-        state->nulls_come_later = state->question.nulls;
-        state->question.nulls = false;
+    const Question &question = state->question;
+    int count = question.filters_count;
+    auto queries = static_cast<const uint64 **>(palloc(sizeof(uint64 *) * (count + 1)));
+    auto distances = static_cast<uint16 **>(palloc(sizeof(uint16 *) * (count + 1)));
+    for (int f = 0; f < count; f++) queries[f] = question.filters[f].code;
+    if (question.by_distance) queries[count] = question.query;
+    load_directory(scan->indexRelation, state->meta, queries, count + (question.by_distance ? 1 : 0),
+                   &state->directory, distances);
+    state->filter_distances = distances;
+    state->query_distances = question.by_distance ? distances[count] : nullptr;
+}
+
+static void add_segment(const Segment &segment, void *state_pointer) {
+    auto state = static_cast<ScanState *>(state_pointer);
+    add_run(&state->runs, {segment.page, segment.start, segment.count, 0});
+}
+
+// Everything that the filters leave over, in the order of pages.
+static void start_unordered(ScanState *state) {
+    for (uint32 p = 0; p < state->meta.pending_count; p++)
+        add_run(&state->runs, {state->meta.pending[p], 0, 0, 0});
+    for (uint32 leaf = 0; leaf < state->directory.leaves; leaf++) {
+        if (!leaf_passes_filters(state, leaf)) continue;
+        CHECK_FOR_INTERRUPTS();
+        visit_segments(state->directory, leaf, add_segment, state);
     }
-    if (state->question.by_distance && state->question.codes) {
-        start_bands(state);
+    sort_runs(&state->runs);
+}
+
+static void start_codes(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    load_leaves(scan);
+    if (state->question.by_distance) {
+        start_ordered(scan);
         state->phase = Phase::ordered;
     } else {
+        start_unordered(state);
         state->phase = Phase::unordered;
     }
 }
 
-// Copies the TIDs on the page that are answers, without order, to state->page_tids.
-static void collect_page(ScanState *state, Page page) {
-    const Question &question = state->question;
-    const PageTrailer *trailer = page_trailer(page);
-    Layout layout = Layout::of_words(trailer->words);
-    ItemPointer tids = page_tids(page, layout);
-    state->page_tids_count = state->page_tids_next = 0;
-    if (trailer->kind == kNullPage) {
-        if (!question.nulls) return;
-        memcpy(state->page_tids, tids, trailer->count * sizeof(ItemPointerData));
-        state->page_tids_count = trailer->count;
-        return;
-    }
-    if (!question.codes) return;
-    static const uint64 no_code[kMaxWords] = {};
-    bool filtered = question.filters_count > 0;
-    hamming::Hit hits[kMaxEntries];
-    size_t n = hamming::best_kernel().scan(page_codes(page), trailer->count, layout.words,
-                                           filtered ? question.filters[0].code : no_code,
-                                           filtered ? question.filters[0].radius : pg::kMaxBits, hits);
-    for (size_t k = 0; k < n; k++)
-        if (passes_filters(question, 1, page, layout, hits[k].position))
-            state->page_tids[state->page_tids_count++] = tids[hits[k].position];
+static void start_scan(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    pg::count_index_scan(scan);
+    read_meta(scan->indexRelation, &state->meta);
+    state->layout = Layout::of_words(state->meta.words());
+    make_question(state->meta, scan, state->filters, &state->question);
+    state->next_null_block = kFirstBlock;
+    state->blocks = RelationGetNumberOfBlocks(scan->indexRelation);
+    MemoryContext old = MemoryContextSwitchTo(state->context);
+    state->rows = static_cast<ItemPointer>(palloc(sizeof(ItemPointerData) * kMaxEntries));
+    state->rows_visible = static_cast<bool *>(palloc(kMaxEntries));
+    state->rows_codes =
+        scan->xs_want_itup
+            ? static_cast<uint64 *>(palloc(sizeof(uint64) * Max(state->layout.words, 1) * kMaxEntries))
+            : nullptr;
+    // Rows without a distance come after those that have one.
+    state->nulls_come_later = state->question.nulls;
+    state->phase = Phase::nulls;
+    if (state->question.codes)
+        start_codes(scan);
+    else if (!state->question.nulls)
+        state->blocks = 0;
+    MemoryContextSwitchTo(old);
 }
 
-// Goes on to the next page that has answers; false at the end.
+// --- rows in no order
+// ---------------------------------------------------------------------------------------
+
+static void keep_row(const Found &found, void *state_pointer) {
+    auto state = static_cast<ScanState *>(state_pointer);
+    int i = state->rows_count++;
+    state->rows[i] = found.tid;
+    state->rows_visible[i] = found.all_visible;
+    if (state->rows_codes != nullptr && found.code != nullptr)
+        load_code(found.code, state->layout.words, found.position,
+                  state->rows_codes + i * state->layout.words);
+}
+
+static void read_null_page(IndexScanDesc scan, BlockNumber block) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    Buffer buffer = read_page(scan->indexRelation, block, kAnyWords, BUFFER_LOCK_SHARE);
+    Page page = BufferGetPage(buffer);
+    if (!PageIsNew(page) && page_trailer(page)->kind == kNullPage)
+        for (int i = 0; i < page_count(page); i++)
+            keep_row({*page_tid(page, i), false, 0, nullptr, 0}, state);
+    UnlockReleaseBuffer(buffer);
+}
+
+// Goes on to the next page that has answers; false at the end of the phase.
 static bool next_page(IndexScanDesc scan) {
+    static const uint64 no_code[kMaxWords] = {};
     auto state = static_cast<ScanState *>(scan->opaque);
-    while (state->next_block < state->blocks) {
+    const Question &question = state->question;
+    state->rows_count = state->rows_next = 0;
+    const bool filtered = question.filters_count > 0;
+    const int threshold = filtered ? question.filters[0].radius : pg::kMaxBits;
+    while (state->rows_count == 0) {
         CHECK_FOR_INTERRUPTS();
-        Buffer buffer =
-            read_page(scan->indexRelation, state->next_block++, state->layout.words, BUFFER_LOCK_SHARE);
-        collect_page(state, BufferGetPage(buffer));
-        state->on_null_page = page_trailer(BufferGetPage(buffer))->kind == kNullPage;
-        UnlockReleaseBuffer(buffer);
-        if (state->page_tids_count > 0) return true;
+        if (state->phase == Phase::unordered && state->runs.next < state->runs.count)
+            visit_page(scan, &state->runs, filtered ? question.filters[0].code : no_code, &threshold, 1,
+                       keep_row, state);
+        else if (state->phase == Phase::nulls && state->next_null_block < state->blocks)
+            read_null_page(scan, state->next_null_block++);
+        else
+            return false;
     }
-    return false;
-}
-
-static bool next_unordered(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
-    if (state->page_tids_next == state->page_tids_count && !next_page(scan)) return false;
-    scan->xs_heaptid = state->page_tids[state->page_tids_next++];
     return true;
 }
 
-static bool next_in_phase(IndexScanDesc scan, int *distance) {
+static bool next_unordered(IndexScanDesc scan, ItemPointer tid) {
     auto state = static_cast<ScanState *>(scan->opaque);
-    if (state->phase == Phase::ordered) return next_in_order(scan, distance);
+    if (state->rows_next == state->rows_count && !next_page(scan)) return false;
+    int i = state->rows_next++;
+    *tid = state->rows[i];
+    state->row_all_visible = state->rows_visible[i];
+    if (state->rows_codes != nullptr) state->row_code = state->rows_codes + i * state->layout.words;
+    return true;
+}
+
+static bool next_in_phase(IndexScanDesc scan, ItemPointer tid, int *distance) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    if (state->phase == Phase::ordered) return next_in_order(scan, tid, distance);
     // Below every distance: where rows are rechecked, all of them are before the first is returned, as in a
     // sort.
     *distance = -1;
-    return next_unordered(scan);
+    return next_unordered(scan, tid);
 }
 
 static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
@@ -155,36 +210,34 @@ static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
     }
 }
 
-// The next row, into scan->xs_heaptid, with what belongs to it.
-static bool next_row(IndexScanDesc scan) {
+// The next row, into scan->xs_heaptid, with what belongs to it; *tid as the index has it.
+static bool next_row(IndexScanDesc scan, ItemPointer tid) {
     auto state = static_cast<ScanState *>(scan->opaque);
     int distance;
-    while (!next_in_phase(scan, &distance)) {
-        if (!state->nulls_come_later) return false;
-        state->nulls_come_later = false;
-        state->question.nulls = true;
-        state->question.codes = false;
-        state->next_block = kFirstDataBlock;
-        state->phase = Phase::unordered;
+    while (!next_in_phase(scan, tid, &distance)) {
+        if (state->phase == Phase::nulls || !state->nulls_come_later) return false;
+        state->phase = Phase::nulls;
     }
-    set_order_values(scan, distance, state->on_null_page || state->question.null_query);
+    scan->xs_heaptid = row_tid(tid);
+    state->row_is_null = state->phase == Phase::nulls;
+    set_order_values(scan, distance, state->row_is_null || state->question.null_query);
     return true;
 }
 
-// A query that needs no column, as count(*), becomes an index-only scan although this access method returns
-// no columns. PostgreSQL then believes the visibility map, which is right only while the index page stays
-// pinned; we keep no pins (and a standby would not respect them). So rows are looked up here, and only
-// visible ones are returned.
+// --- index-only scans
+// ---------------------------------------------------------------------------------------
+//
+// PostgreSQL believes the visibility map when it gets a row, which is right only while the index page stays
+// pinned; we keep no pins, and a standby would not respect them. So rows are judged here, and only visible
+// ones are returned: by the visibility map as it was while the entry's page was locked (visit.cpp), else by a
+// look at the row.
+
 static bool is_visible(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
+    if (state->row_all_visible) return true;
     if (state->slot == nullptr) {
         MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
-        bool is_null[INDEX_MAX_KEYS];
-        Datum values[INDEX_MAX_KEYS] = {};
-        memset(is_null, true, sizeof is_null);
         state->slot = table_slot_create(scan->heapRelation, nullptr);
-        scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
-        scan->xs_itup = index_form_tuple(scan->xs_itupdesc, values, is_null);  // nobody reads it
         MemoryContextSwitchTo(old);
     }
     bool call_again = false;
@@ -195,16 +248,80 @@ static bool is_visible(IndexScanDesc scan) {
     return visible;
 }
 
+// PostgreSQL cannot recheck the order of an index-only scan. Where hashes cannot be compared, the distance to
+// the first row that is seen raises the error that a sequential scan raises.
+static void compute_order(IndexScanDesc scan, Datum value, bool is_null) {
+    for (int i = 0; i < scan->numberOfOrderBys; i++) {
+        ScanKey key = &scan->orderByData[i];
+        scan->xs_orderbynulls[i] = is_null || (key->sk_flags & SK_ISNULL) != 0;
+        if (!scan->xs_orderbynulls[i])
+            scan->xs_orderbyvals[i] =
+                FunctionCall2Coll(&key->sk_func, key->sk_collation, value, key->sk_argument);
+    }
+    scan->xs_recheckorderby = false;
+}
+
+static void return_value(IndexScanDesc scan, const ItemPointerData *tid) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    MemoryContextReset(state->row_context);
+    MemoryContext old = MemoryContextSwitchTo(state->row_context);
+    Datum value = 0;
+    bool is_null = state->row_is_null;
+    if (!is_null) value = make_value(state->meta, state->row_code, tid);
+    if (scan->xs_recheckorderby) compute_order(scan, value, is_null);
+    scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
+    scan->xs_itup = index_form_tuple(scan->xs_itupdesc, &value, &is_null);
+    MemoryContextSwitchTo(old);
+}
+
+// The query's method is not that of the index: a row whose method is known raises the error. If none is seen,
+// the rest can be compared.
+static void refuse_other_method(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    ItemPointerData tid;
+    state->question.known_only = true;
+    scan->xs_recheckorderby = true;
+    while (state->phase == Phase::unordered && next_unordered(scan, &tid)) {
+        scan->xs_heaptid = row_tid(&tid);
+        state->row_is_null = false;
+        if (is_visible(scan)) return_value(scan, &tid);
+    }
+    state->question.known_only = false;
+    state->question.unknown_only = true;
+    state->question.recheck_order = false;
+    state->question.by_distance = true;
+    MemoryContext old = MemoryContextSwitchTo(state->context);
+    memset(&state->runs, 0, sizeof state->runs);
+    start_codes(scan);
+    MemoryContextSwitchTo(old);
+}
+
+bool hamming_canreturn(Relation /* index */, int /* attribute */) {
+    return true;
+}
+
+// --- callbacks
+// ----------------------------------------------------------------------------------------------
+
 bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
     auto state = static_cast<ScanState *>(scan->opaque);
     Assert(ScanDirectionIsForward(direction));
     (void)direction;
-    if (state->phase == Phase::start) start_scan(scan);
+    if (state->phase == Phase::start) {
+        start_scan(scan);
+        if (scan->xs_want_itup && state->question.codes && state->question.other_method)
+            refuse_other_method(scan);
+    }
 
     scan->xs_recheck = state->question.recheck || !IsMVCCSnapshot(scan->xs_snapshot);
     scan->xs_recheckorderby = state->question.recheck_order;
-    while (next_row(scan))
-        if (!scan->xs_want_itup || is_visible(scan)) return true;
+    ItemPointerData tid;
+    while (next_row(scan, &tid)) {
+        if (!scan->xs_want_itup) return true;
+        if (!is_visible(scan)) continue;
+        return_value(scan, &tid);
+        return true;
+    }
     return false;
 }
 
@@ -212,11 +329,15 @@ int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap) {
     auto state = static_cast<ScanState *>(scan->opaque);
     if (state->phase == Phase::start) start_scan(scan);
     int64 count = 0;
-    while (next_page(scan)) {
-        tbm_add_tuples(bitmap, state->page_tids, state->page_tids_count, state->question.recheck);
-        count += state->page_tids_count;
+    for (;;) {
+        while (next_page(scan)) {
+            for (int i = 0; i < state->rows_count; i++) state->rows[i] = row_tid(&state->rows[i]);
+            tbm_add_tuples(bitmap, state->rows, state->rows_count, state->question.recheck);
+            count += state->rows_count;
+        }
+        if (state->phase == Phase::nulls || !state->nulls_come_later) return count;
+        state->phase = Phase::nulls;
     }
-    return count;
 }
 
 }  // namespace imagehash::index

@@ -1,49 +1,88 @@
-// State of an index scan, shared by scan.cpp and ordered_scan.cpp.
+// State of an index scan, shared by scan.cpp, ordered_scan.cpp and visit.cpp.
 #pragma once
 
-#include "index/page.h"
+#include "index/directory.h"
 #include "index/question.h"
 
 namespace imagehash::index {
 
-// No page has more entries: codes of one word, or none.
-constexpr int kMaxEntries = (BLCKSZ - kCodesOffset) / sizeof(ItemPointerData);
+// Entries of one page that are to be read: a segment, or a whole pending page.
+struct Run {
+    PageRef page;
+    uint16 start;
+    uint16 count;  // 0: all of a pending page
+    uint16 bound;  // no code in it is nearer to the query
+};
+struct RunList {
+    Run *runs;
+    int64 count;
+    int64 room;
+    int64 next;
+};
 
-enum class Phase { start, ordered, unordered };
+// A row that a page gave.
+struct Found {
+    ItemPointerData tid;  // as the index stores it
+    bool all_visible;     // every snapshot sees the row; asked only for index-only scans
+    int distance;         // to the query, in an ordered scan
+    const uint64 *code;   // blocked, on the page, which is locked while one looks at it
+    int position;
+};
+using FoundVisitor = void (*)(const Found &found, void *state);
+
+struct OrderedScan;
+
+enum class Phase { start, ordered, unordered, nulls };
 
 struct ScanState {
     MemoryContext context;  // what a rescan forgets
     Filter *filters;
     Question question;
+    Meta meta;
     Layout layout;
     Phase phase;
-
-    // Unordered: page by page.
-    BlockNumber next_block;
-    BlockNumber blocks;
-    ItemPointer page_tids;
-    int page_tids_count;
-    int page_tids_next;
-    bool on_null_page;
     bool nulls_come_later;
 
-    // Ordered: a band of candidates after the other, nearest first, then one sort.
-    uint64 *band;  // packed distance and TID, see ordered_scan.cpp
-    int64 band_count;
-    int64 band_next;
-    int64 band_room;    // allocated
-    int64 band_target;  // rows the next band is to have at least
-    int done_through;   // distances up to this one are served; -1 at first
-    Tuplesortstate *sort;
+    Directory directory;
+    uint16 *query_distances;    // of the leaves' centroids to the query
+    uint16 **filter_distances;  // to the filters' codes
+    RunList runs;               // to be read, by page
+    OrderedScan *ordered;
+    BlockNumber next_null_block;
+    BlockNumber blocks;
 
-    // Index-only: see is_visible() in scan.cpp.
+    // Rows of the page that was read last, in no order.
+    ItemPointer rows;
+    bool *rows_visible;
+    uint64 *rows_codes;  // row-major; where the scan returns the hash
+    int rows_count;
+    int rows_next;
+
+    // The row that is returned.
+    bool row_is_null;
+    bool row_all_visible;
+    const uint64 *row_code;
+
+    // Index-only: see scan.cpp.
     TupleTableSlot *slot;
+    Buffer visibility_map;
+    MemoryContext row_context;
 };
 
-// Makes ready for next_in_order().
-void start_bands(ScanState *state);
+// Whether the leaf can hold answers, as far as the filters say.
+bool leaf_passes_filters(const ScanState *state, uint32 leaf);
+void add_run(RunList *list, const Run &run);
+// By block and place, so that each page is read once.
+void sort_runs(RunList *list);
 
-// The next row by distance, into scan->xs_heaptid; false when all rows that have a distance are served.
-bool next_in_order(IndexScanDesc scan, int *distance);
+// Reads the page of the next run and of all that follow on it, and calls `visit` for each entry that is
+// alive, has a distance to `query` of at most *threshold, and passes the filters from `first_filter` on. Runs
+// whose bound is beyond *threshold are skipped.
+void visit_page(IndexScanDesc scan, RunList *list, const uint64 *query, const int *threshold,
+                int first_filter, FoundVisitor visit, void *visitor_state);
+
+void start_ordered(IndexScanDesc scan);
+// The next row by distance; false when all rows that have a distance are served.
+bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance);
 
 }  // namespace imagehash::index

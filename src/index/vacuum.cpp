@@ -1,10 +1,14 @@
-// VACUUM: takes out the entries of dead rows, and notes where there is room.
+// VACUUM: takes out the entries of dead rows, retires pages that nothing refers to, notes pages that can be
+// reused.
 //
-// A page is compacted in place under its exclusive lock: entries never move to another page, so a scan that
-// has read a page has seen all of it, and one that has not will. Pages that vacuum has passed may get new
-// entries, but none of the rows it is removing: those were in the index before it began.
+// Pending and null pages are compacted in place, under their exclusive lock; on a tier's pages, where the
+// directory knows the places, a dead entry's TID is made invalid. Pages that the sweep has passed may get new
+// entries, but none of the rows it is removing: those were in the index before it began. A merge would carry
+// a dead TID past the sweep, so the structure is locked.
 #include "index/access_method.h"
-#include "index/page.h"
+#include "index/directory.h"
+#include "index/merge.h"
+#include "index/recycle.h"
 
 extern "C" {
 #include "storage/indexfsm.h"
@@ -12,22 +16,57 @@ extern "C" {
 
 namespace imagehash::index {
 
-static IndexBulkDeleteResult *new_result() {
-    return static_cast<IndexBulkDeleteResult *>(palloc0(sizeof(IndexBulkDeleteResult)));
+struct Sweep {
+    Relation index;
+    Meta meta;
+    BlockNumber blocks;
+    uint32 *serials;  // of the page that belongs at each block, 0 where none does
+    uint8 *tiers;     // that it belongs to
+    int tier;         // while the references of one are read
+    IndexBulkDeleteCallback is_dead;
+    void *is_dead_state;
+    IndexBulkDeleteResult *result;
+    int64 dead[kMaxTiers];
+};
+
+static void expect_page(PageRef ref, void *state) {
+    auto sweep = static_cast<Sweep *>(state);
+    if (ref.block >= sweep->blocks) return;  // reported by who reads it
+    sweep->serials[ref.block] = ref.serial;
+    sweep->tiers[ref.block] = static_cast<uint8>(sweep->tier);
 }
 
-// Removes the entries that `is_dead` names; returns how many.
-static int compact_page(Relation index, Buffer buffer, IndexBulkDeleteCallback is_dead, void *is_dead_state) {
-    Layout layout = Layout::of_words(page_trailer(BufferGetPage(buffer))->words);
-    int count = page_count(BufferGetPage(buffer));
-    ItemPointer tids = page_tids(BufferGetPage(buffer), layout);
+// What is part of the index, as the meta page says.
+static void expect_pages(Sweep *sweep) {
+    read_meta(sweep->index, &sweep->meta);
+    // After the meta page: the pages it refers to are among these.
+    sweep->blocks = RelationGetNumberOfBlocks(sweep->index);
+    sweep->serials = static_cast<uint32 *>(
+        palloc_extended(sizeof(uint32) * sweep->blocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    sweep->tiers = static_cast<uint8 *>(palloc_extended(sweep->blocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    for (uint32 p = 0; p < sweep->meta.pending_count; p++) expect_page(sweep->meta.pending[p], sweep);
+    for (uint32 t = 0; t < sweep->meta.tiers_count; t++) {
+        sweep->tier = static_cast<int>(t);
+        visit_tier_pages(sweep->index, sweep->meta.tiers[t], expect_page, sweep);
+    }
+}
+
+static bool is_dead(const Sweep *sweep, const ItemPointerData *tid) {
+    if (sweep->is_dead == nullptr) return false;
+    ItemPointerData row = row_tid(tid);
+    return sweep->is_dead(&row, sweep->is_dead_state);
+}
+
+// Removes dead entries from a page on which entries may move.
+static void compact_page(Sweep *sweep, Buffer buffer) {
+    Page page = BufferGetPage(buffer);
+    Layout layout = Layout::of_words(page_trailer(page)->words);
+    int count = page_count(page), kept = 0;
     GenericXLogState *xlog = nullptr;
-    Page page = nullptr;
-    int kept = 0;
     for (int i = 0; i < count; i++) {
-        if (is_dead(&tids[i], is_dead_state)) {
+        if (is_dead(sweep, page_tid(page, i))) {
             if (xlog == nullptr) {
-                xlog = GenericXLogStart(index);
+                xlog = GenericXLogStart(sweep->index);
                 page = GenericXLogRegisterBuffer(xlog, buffer, 0);
             }
         } else {
@@ -39,48 +78,132 @@ static int compact_page(Relation index, Buffer buffer, IndexBulkDeleteCallback i
         set_count(page, layout, kept);
         GenericXLogFinish(xlog);
     }
-    return count - kept;
+    sweep->result->tuples_removed += count - kept;
+    sweep->result->num_index_tuples += kept;
 }
 
-// One pass over all pages; with a callback it removes what is dead. Counts what is there, and fills the free
-// space map.
-static void sweep(IndexVacuumInfo *info, IndexBulkDeleteResult *result, IndexBulkDeleteCallback is_dead,
-                  void *is_dead_state) {
-    Relation index = info->index;
-    int words = read_meta(index).words();
-    BlockNumber blocks = RelationGetNumberOfBlocks(index);
-    result->num_index_tuples = 0;
-    result->pages_free = 0;
-    for (BlockNumber block = kFirstDataBlock; block < blocks; block++) {
-        pg::vacuum_delay();
-        Buffer buffer = read_page(index, block, words, is_dead ? BUFFER_LOCK_EXCLUSIVE : BUFFER_LOCK_SHARE,
-                                  info->strategy);
-        if (is_dead) result->tuples_removed += compact_page(index, buffer, is_dead, is_dead_state);
-        Page page = BufferGetPage(buffer);
-        int count = page_count(page);
-        bool has_room = count < Layout::of_words(page_trailer(page)->words).capacity;
-        result->num_index_tuples += count;
-        if (count == 0) result->pages_free++;
-        UnlockReleaseBuffer(buffer);
-        if (has_room) RecordFreeIndexPage(index, block);
+// Makes the TIDs of dead entries invalid on a page on which entries have their places.
+static void clear_page(Sweep *sweep, Buffer buffer, int tier) {
+    Page page = BufferGetPage(buffer);
+    int count = page_count(page), alive = 0, removed = 0;
+    GenericXLogState *xlog = nullptr;
+    for (int i = 0; i < count; i++) {
+        if (!tid_is_valid(page_tid(page, i))) continue;
+        if (is_dead(sweep, page_tid(page, i))) {
+            if (xlog == nullptr) {
+                xlog = GenericXLogStart(sweep->index);
+                page = GenericXLogRegisterBuffer(xlog, buffer, 0);
+            }
+            ItemPointerSetInvalid(page_tid(page, i));
+            removed++;
+        } else {
+            alive++;
+        }
     }
-    result->num_pages = blocks;
+    if (xlog != nullptr) GenericXLogFinish(xlog);
+    sweep->result->tuples_removed += removed;
+    sweep->result->num_index_tuples += alive;
+    sweep->dead[tier] += alive;  // made the number of dead ones at the end
+}
+
+static void note_free(Sweep *sweep, BlockNumber block) {
+    RecordFreeIndexPage(sweep->index, block);
+    sweep->result->pages_free++;
+}
+
+static void sweep_null_page(Sweep *sweep, Buffer buffer) {
+    compact_page(sweep, buffer);
+    bool has_room = page_count(BufferGetPage(buffer)) < Layout::of_words(0).capacity;
+    BlockNumber block = BufferGetBlockNumber(buffer);
+    UnlockReleaseBuffer(buffer);
+    note_null_page(sweep->index, block, has_room);
+}
+
+static void sweep_block(Sweep *sweep, BlockNumber block, BufferAccessStrategy strategy) {
+    Buffer buffer = read_page(sweep->index, block, sweep->meta.words(), BUFFER_LOCK_EXCLUSIVE, strategy);
+    Page page = BufferGetPage(buffer);
+    const PageTrailer *trailer = page_trailer(page);
+    const uint32 serial = trailer->serial;
+    if (PageIsNew(page) || trailer->retired != 0) {
+        bool recyclable = is_recyclable(page);
+        UnlockReleaseBuffer(buffer);
+        sweep->result->pages_deleted++;
+        if (recyclable) note_free(sweep, block);
+        return;
+    }
+    if (trailer->kind == kNullPage) return sweep_null_page(sweep, buffer);
+    // Serials beyond the meta page that was read are of pages that came later.
+    bool expected = serial == sweep->serials[block];
+    bool orphan = !expected && static_cast<int32>(serial - sweep->meta.next_serial) < 0;
+    if (expected && trailer->kind == kPendingPage) compact_page(sweep, buffer);
+    if (expected && trailer->kind == kCodePage) clear_page(sweep, buffer, sweep->tiers[block]);
+    UnlockReleaseBuffer(buffer);
+    // Left behind by a merge that did not come to its end. Retired before the table's pages are cleaned, see
+    // scan.cpp.
+    if (orphan) {
+        retire_page(sweep->index, {block, serial});
+        sweep->result->pages_newly_deleted++;
+    }
+}
+
+static void note_dead(Sweep *sweep) {
+    bool changed = false;
+    for (uint32 t = 0; t < sweep->meta.tiers_count; t++) {
+        sweep->dead[t] = Max(sweep->meta.tiers[t].entries - sweep->dead[t], INT64CONST(0));
+        changed = changed || sweep->dead[t] != sweep->meta.tiers[t].dead;
+    }
+    if (!changed) return;
+    MetaChange change;  // the tiers are the same: the structure is locked
+    begin_meta_change(sweep->index, &change);
+    for (uint32 t = 0; t < change.meta.tiers_count; t++) change.meta.tiers[t].dead = sweep->dead[t];
+    finish_meta_change(&change);
+}
+
+// One pass over all pages, under the structure lock; with a callback it removes what is dead.
+static void sweep_index(IndexVacuumInfo *info, IndexBulkDeleteResult *result,
+                        IndexBulkDeleteCallback is_dead_row, void *is_dead_state) {
+    auto sweep = static_cast<Sweep *>(palloc0(sizeof(Sweep)));
+    sweep->index = info->index;
+    sweep->is_dead = is_dead_row;
+    sweep->is_dead_state = is_dead_state;
+    sweep->result = result;
+    result->num_index_tuples = 0;
+    result->pages_free = result->pages_deleted = 0;
+    expect_pages(sweep);
+    for (BlockNumber block = kFirstBlock; block < sweep->blocks; block++) {
+        pg::vacuum_delay();
+        sweep_block(sweep, block, info->strategy);
+    }
+    note_dead(sweep);
+    result->num_pages = sweep->blocks;
     result->estimated_count = false;
+    pfree(sweep->tiers);
+    pfree(sweep->serials);
+    pfree(sweep);
+}
+
+static IndexBulkDeleteResult *new_result() {
+    return static_cast<IndexBulkDeleteResult *>(palloc0(sizeof(IndexBulkDeleteResult)));
 }
 
 IndexBulkDeleteResult *hamming_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *result,
-                                          IndexBulkDeleteCallback is_dead, void *is_dead_state) {
+                                          IndexBulkDeleteCallback is_dead_row, void *is_dead_state) {
     if (result == nullptr) result = new_result();
-    sweep(info, result, is_dead, is_dead_state);
+    lock_structure(info->index);
+    sweep_index(info, result, is_dead_row, is_dead_state);
+    unlock_structure(info->index);
     return result;
 }
 
 IndexBulkDeleteResult *hamming_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *result) {
     if (info->analyze_only) return result;
+    lock_structure(info->index);
     if (result == nullptr) {
         result = new_result();
-        sweep(info, result, nullptr, nullptr);
+        sweep_index(info, result, nullptr, nullptr);
     }
+    merge(info->index, MergeWhen::tidy);
+    unlock_structure(info->index);
     IndexFreeSpaceMapVacuum(info->index);
     return result;
 }

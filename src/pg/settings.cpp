@@ -18,7 +18,17 @@ void define_settings() {
         "Checked in the header of an image, before memory is allocated for its pixels; decoding "
         "takes up to 16 bytes a pixel.",
         &settings.max_pixels, 100000000, 1, 1000000000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomRealVariable(
+        "imagehash.target_recall",
+        "Share of the nearest rows that an index scan in order of distance must find.",
+        "1 is exact. Below that, the scan reads only the leaves nearest to the query, as many as gave this "
+        "recall of the 10 nearest when the index was built, with its own hashes as queries.",
+        &settings.target_recall, 1.0, 0.5, 1.0, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("imagehash");
+}
+
+double target_recall() {
+    return settings.target_recall;
 }
 
 }  // namespace imagehash::pg

@@ -9,8 +9,9 @@
 namespace imagehash::pg {
 
 struct Settings {
-    int threads;     // threads of one forward pass
-    int max_pixels;  // width x height of an image that may be decoded
+    int threads;           // threads of one forward pass
+    int max_pixels;        // width x height of an image that may be decoded
+    double target_recall;  // of an ordered scan; 1: exact
 };
 
 using SettingsFunction = const Settings *(*)();
@@ -24,5 +25,6 @@ inline const Settings *settings_of_imagehash() {
 
 // For imagehash.so: called once by _PG_init.
 void define_settings();
+double target_recall();
 
 }  // namespace imagehash::pg

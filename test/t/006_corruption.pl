@@ -13,8 +13,9 @@ $node->safe_psql(
 	'postgres', q(
 	CREATE EXTENSION imagehash;
 	CREATE TABLE photo (id serial, h imagehash);
-	INSERT INTO photo (h) SELECT CASE WHEN i % 5 = 0 THEN NULL ELSE substr(md5(i::text), 1, 16)::imagehash END FROM generate_series(1, 4000) i;
+	INSERT INTO photo (h) SELECT CASE WHEN i % 40 = 0 THEN NULL ELSE substr(md5(i::text), 1, 16)::imagehash END FROM generate_series(1, 60000) i;
 	CREATE INDEX photo_h ON photo USING hamming (h);
+	INSERT INTO photo (h) SELECT substr(md5(i::text), 1, 16)::imagehash FROM generate_series(100001, 101000) i;
 ));
 my $path = $node->data_dir . '/' . $node->safe_psql('postgres', q(SELECT pg_relation_filepath('photo_h')));
 my $pages = (-s $path) / 8192;
@@ -64,14 +65,28 @@ sub overwrite
 	return $content;
 }
 
+# Blocks by what the pages are; the trailer is the last 24 bytes, the kind at 12 in it.
+my %kinds = (meta => 1, pending => 2, null => 3, code => 4, leaf => 5, segment => 6, root => 7);
+my ($trailer, $kind_at, $words_at, $count_at, $id_at) = (8168, 8180, 8182, 8184, 8190);
+my %blocks;
+for my $block (0 .. $pages - 1)
+{
+	push @{ $blocks{ unpack('v', substr($original, $block * 8192 + $kind_at, 2)) } }, $block;
+}
+for my $name (sort keys %kinds)
+{
+	ok($blocks{ $kinds{$name} }, "there is a $name page");
+}
+my ($code, $pending, $leaf, $segment, $root, $null) = map { $blocks{ $kinds{$_} }[0] } qw(code pending leaf segment root null);
+
 # What no single page can tell: an entry that is gone, and one that points past the table. imagehash_index_check() can.
 my $check = q(SELECT imagehash_index_check('photo_h', heapallindexed => true));
-my $lower = 64 + 576 * 8 + 575 * 6;
-my $lost = overwrite(1, 8188, pack('v', 575));
-substr($lost, 8192 + 12, 2) = pack('v', $lower);
-my $stray = overwrite(1, $lower, pack('vvv', 9, 0, 1));
+my $lost = overwrite($code, $trailer - 6, pack('vvv', 0, 0, 0));
+my $stray = overwrite($code, $trailer - 6, pack('vvv', 9, 0, 1));
+my $astray = overwrite($leaf, 64, pack('v', 0xFFFF));
 for my $case ([ $lost, qr/XX002: row \(\d+,\d+\) of table "photo" is missing from index "photo_h"/, 'a lost entry' ],
-	[ $stray, qr/XX002: index "photo_h" is corrupted at block 1/, 'an entry that points past the table' ],
+	[ $stray, qr/XX002: index "photo_h" is corrupted at block $code/, 'an entry that points past the table' ],
+	[ $astray, qr/XX002: index "photo_h" is corrupted at block \d+/, 'a centroid that is not that of its codes' ],
 	[ $original, qr/^$/, 'a sound index' ])
 {
 	my ($content, $expected, $name) = @$case;
@@ -85,21 +100,35 @@ for my $case ([ $lost, qr/XX002: row \(\d+,\d+\) of table "photo" is missing fro
 my @errors = grep { $_ ne '' } (errors_with($original))[ 1 .. 6 ];
 is("@errors", '', 'no error on the index as it was made');
 
-# The whole page, the header, each field of the trailer (the last 8 bytes), the fields of the meta page.
+# The whole page, the header, each field of the trailer, the fields of the meta page, the directory.
+sub at { my ($block) = @_; return qr/XX002: index "photo_h" is corrupted at block $block\b/; }
 my @damage = (
-	[ 'a meta page of another program', 0, 24, 'XXXX', qr/XX002: index "photo_h" is corrupted at block 0/ ],
-	[ 'a newer version', 0, 28, pack('V', 2), qr/0A000: index "photo_h" has version 2 of the hamming format/ ],
-	[ 'a meta page with an odd length', 0, 32, pack('V', 65), qr/XX002: index "photo_h" is corrupted at block 0/ ],
-	[ 'a meta page with a huge length', 0, 32, pack('V', 1 << 31), qr/XX002: index "photo_h" is corrupted at block 0/ ],
-	[ 'an empty meta page', 0, 0, "\0" x 8192, qr/XX002: index "photo_h" is corrupted at block 0/ ],
-	[ 'a foreign page', 1, 8190, "\0\0", qr/XX002: index "photo_h" is corrupted at block 1/ ],
-	[ 'a page of unknown kind', 1, 8184, pack('v', 9), qr/XX002: index "photo_h" is corrupted at block 1/ ],
-	[ 'a meta page in the middle', 1, 8184, pack('v', 1), qr/XX002: index "photo_h" is corrupted at block 1/ ],
-	[ 'codes of another length', 2, 8186, pack('v', 2), qr/XX002: index "photo_h" is corrupted at block 2/ ],
-	[ 'codes of an impossible length', 2, 8186, pack('v', 60000), qr/XX002: index "photo_h" is corrupted at block 2/ ],
-	[ 'more entries than fit', 2, 8188, pack('v', 577), qr/XX002: index "photo_h" is corrupted at block 2/ ],
-	[ 'fewer entries than the header says', 2, 8188, pack('v', 3), qr/XX002: index "photo_h" is corrupted at block 2/ ],
-	[ 'random bytes', 1, 24, join('', map { chr rand 256 } 1 .. 8168), qr/XX002: index "photo_h" is corrupted at block 1/ ]);
+	[ 'a meta page of another program', 0, 24, 'XXXX', at(0) ],
+	[ 'a newer version', 0, 28, pack('V', 99), qr/0A000: index "photo_h" has version 99 of the hamming format/ ],
+	[ 'the version before', 0, 28, pack('V', 1), qr/0A000: index "photo_h" has version 1 of the hamming format.*REINDEX the index/s ],
+	[ 'a meta page with an odd length', 0, 32, pack('V', 65), at(0) ],
+	[ 'a meta page with a huge length', 0, 32, pack('V', 1 << 31), at(0) ],
+	[ 'a meta page with too many tiers', 0, 48, pack('V', 9), at(0) ],
+	[ 'a meta page with too many pending pages', 0, 52, pack('V', 100000), at(0) ],
+	[ 'a tier that is somewhere else', 0, 56, pack('V', $code), at($code) ],
+	[ 'a tier past the end', 0, 56, pack('V', 1 << 30), at(1 << 30) ],
+	[ 'a tier with more leaves', 0, 64, pack('V', 1 << 30), at($root) ],
+	[ 'an empty meta page', 0, 0, "\0" x 8192, at(0) ],
+	[ 'a foreign page', $code, $id_at, "\0\0", at($code) ],
+	[ 'a page of unknown kind', $code, $kind_at, pack('v', 9), at($code) ],
+	[ 'a meta page in the middle', $code, $kind_at, pack('v', 1), at($code) ],
+	[ 'a page of another use', $code, 8176, pack('V', 77), at($code) ],
+	[ 'codes of another length', $code, $words_at, pack('v', 2), at($code) ],
+	[ 'codes of an impossible length', $code, $words_at, pack('v', 60000), at($code) ],
+	[ 'more entries than fit', $pending, $count_at, pack('v', 577), at($pending) ],
+	[ 'fewer entries than the header says', $pending, $count_at, pack('v', 3), at($pending) ],
+	[ 'fewer entries than the directory says', $segment, 64 + 8, pack('v', 40000), at($segment) ],
+	[ 'a segment on a page past the end', $segment, 64, pack('V', 0xFFFFFFFF), at(0xFFFFFFFF) ],
+	[ 'a segment with impossible radii', $segment, 64 + 14, pack('v', 40000), at($segment) ],
+	[ 'a leaf page with fewer leaves', $leaf, $count_at, pack('v', 3), at($leaf) ],
+	[ 'a root page that refers to itself', $root, 64 + 256, pack('V', $root), at($root) ],
+	[ 'a root page without references', $root, $count_at, pack('v', 0), at($root) ],
+	[ 'random bytes', $code, 24, join('', map { chr rand 256 } 1 .. 8168), at($code) ]);
 srand(7);
 for my $case (@damage)
 {
@@ -107,7 +136,7 @@ for my $case (@damage)
 	my ($alive, @messages) = errors_with(overwrite($block, $offset, $bytes));
 	is($alive, '1', "$name: the server lives");
 	like($messages[0], $expected, "$name: named by an ordered scan");
-	is((grep { $_ ne '' && $_ !~ /ERROR:  (XX002|0A000): / } @messages), 0, "$name: no other error");
+	is((grep { $_ ne '' && $_ !~ /ERROR:  (XX002|0A000|57014): / } @messages), 0, "$name: no other error");
 }
 
 # A truncated file, and pages that were never written, as a crash while extending leaves them.
@@ -117,18 +146,23 @@ like($messages[0], qr/XX002: index "photo_h" is corrupted at block 0/, 'an empty
 ($alive, @messages) = errors_with($original . "\0" x (2 * 8192));
 is(join('', @messages), '', 'empty pages at the end are no damage');
 
-# Random bytes flipped anywhere: an answer or an error, but the server lives.
-for my $round (1 .. 12)
+# Random bytes flipped on pages of each kind: an answer or an error, soon, and the server lives.
+for my $name (sort keys %kinds)
 {
-	my $content = $original;
-	substr($content, int(rand($pages)) * 8192 + int(rand(8192)), 1) = chr rand 256 for 1 .. 40;
-	($alive, @messages) = errors_with($content);
-	is($alive, '1', "flipped bytes, round $round: the server lives");
+	my @blocks = @{ $blocks{ $kinds{$name} } };
+	for my $round (1 .. 3)
+	{
+		my $content = $original;
+		substr($content, $blocks[ int(rand(@blocks)) ] * 8192 + int(rand(8192)), 1) = chr rand 256 for 1 .. 20;
+		($alive, @messages) = errors_with($content);
+		is($alive, '1', "flipped bytes on $name pages, round $round: the server lives");
+		is((grep { /57014/ } @messages), 0, "flipped bytes on $name pages, round $round: no statement hangs");
+	}
 }
 
-write_index($original);
+write_index(overwrite(0, 28, pack('V', 1)));
 $node->start;
 $node->safe_psql('postgres', 'REINDEX INDEX photo_h');
-is($node->safe_psql('postgres', "$statements[0]"), $node->safe_psql('postgres', 'SELECT count(*) FROM photo'), 'REINDEX makes it whole');
+is($node->safe_psql('postgres', "$statements[0]"), $node->safe_psql('postgres', 'SELECT count(*) FROM photo'), 'REINDEX makes an index of the version before whole');
 $node->stop;
 done_testing();

@@ -1,0 +1,234 @@
+// Reading a tier's directory; see directory.h.
+#include "index/directory.h"
+
+namespace imagehash::index {
+
+LeafColumns leaf_columns(Page page, int words) {
+    const int capacity = leaf_capacity(words);
+    LeafColumns columns;
+    char *end_of_centroids = page + kCodesOffset + capacity * words * sizeof(uint64);
+    columns.first_segment = reinterpret_cast<uint32 *>(end_of_centroids);
+    columns.entries = columns.first_segment + capacity;
+    columns.rmin = reinterpret_cast<uint16 *>(columns.entries + capacity);
+    columns.rmax = columns.rmin + capacity;
+    return columns;
+}
+
+// --- root pages
+// ---------------------------------------------------------------------------------------------
+
+// Goes through the chain of root pages and hands over the references with their number; stops after `limit`.
+struct RootWalk {
+    Relation index;
+    const Tier *tier;
+    uint32 limit;
+    RefVisitor visit_root;  // may be null
+    void (*visit)(uint32 number, PageRef ref, void *state);
+    void *state;
+};
+
+static void walk_roots(const RootWalk &walk) {
+    PageRef root = walk.tier->root;
+    uint32 number = 0;
+    // Every root page but the last is full, so the tier's number of pages ends the walk of any chain.
+    while (root.block != 0 && number < walk.limit) {
+        CHECK_FOR_INTERRUPTS();
+        if (walk.visit_root != nullptr) walk.visit_root(root, walk.state);
+        Buffer buffer = read_ref(walk.index, root, kRootPage, kAnyWords);
+        Page page = BufferGetPage(buffer);
+        int count = page_count(page);
+        PageRef next = page_root(page)->next;
+        if (count == 0 || (next.block != 0 && count < kRefsPerPage))
+            report_corruption(walk.index, root.block, psprintf("The root page has %d references.", count));
+        for (int i = 0; i < count && number < walk.limit; i++)
+            walk.visit(number++, root_refs(page)[i], walk.state);
+        UnlockReleaseBuffer(buffer);
+        root = next;
+    }
+    if (number < walk.limit)
+        report_corruption(walk.index, walk.tier->root.block,
+                          psprintf("The tier has %u references, not %u.", number, walk.limit));
+}
+
+static Root read_root(Relation index, const Tier &tier) {
+    Buffer buffer = read_ref(index, tier.root, kRootPage, kAnyWords);
+    Root root = *page_root(BufferGetPage(buffer));
+    UnlockReleaseBuffer(buffer);
+    return root;
+}
+
+TierStatistics read_statistics(Relation index, const Tier &tier) {
+    return read_root(index, tier).statistics;
+}
+
+struct PlainVisit {
+    RefVisitor visit;
+    void *state;
+};
+
+static void visit_plain_root(PageRef ref, void *state) {
+    auto plain = static_cast<PlainVisit *>(state);
+    plain->visit(ref, plain->state);
+}
+static void visit_plain(uint32 /* number */, PageRef ref, void *state) {
+    visit_plain_root(ref, state);
+}
+
+void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *state) {
+    Root root = read_root(index, tier);
+    PlainVisit plain = {visit, state};
+    walk_roots({index, &tier, root.leaf_pages + root.segment_pages + tier.code_pages, visit_plain_root,
+                visit_plain, &plain});
+}
+
+// --- leaves
+// -------------------------------------------------------------------------------------------------
+
+static void keep_ref(uint32 number, PageRef ref, void *state) {
+    auto tier = static_cast<TierDirectory *>(state);
+    if (number < tier->leaf_pages_count)
+        tier->leaf_pages[number] = ref;
+    else
+        tier->segment_pages[number - tier->leaf_pages_count] = ref;
+}
+
+static uint32 pages_for(uint64 things, int per_page) {
+    return static_cast<uint32>((things + per_page - 1) / per_page);
+}
+
+static void load_refs(Directory *directory, const Tier &tier, TierDirectory *view) {
+    view->tier = &tier;
+    view->leaf_pages_count = pages_for(tier.leaves, leaf_capacity(directory->words));
+    view->segment_pages_count = pages_for(tier.segments, kSegmentsPerPage);
+    Root root = read_root(directory->index, tier);
+    if (root.leaf_pages != view->leaf_pages_count || root.segment_pages != view->segment_pages_count)
+        report_corruption(
+            directory->index, tier.root.block,
+            psprintf("The root page has %u leaf pages and %u segment pages for %u leaves and %u "
+                     "segments.",
+                     root.leaf_pages, root.segment_pages, tier.leaves, tier.segments));
+    uint32 count = view->leaf_pages_count + view->segment_pages_count;
+    view->leaf_pages = static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * count, MCXT_ALLOC_HUGE));
+    view->segment_pages = view->leaf_pages + view->leaf_pages_count;
+    walk_roots({directory->index, &tier, count, nullptr, keep_ref, view});
+}
+
+// A page's leaves, from the directory's leaf number `first` on.
+static void load_leaf_page(Directory *directory, PageRef ref, uint32 first, uint32 count,
+                           const uint64 *const *queries, int queries_count, uint16 *const *distances) {
+    Buffer buffer = read_ref(directory->index, ref, kLeafPage, directory->words);
+    Page page = BufferGetPage(buffer);
+    if (static_cast<uint32>(page_count(page)) != count)
+        report_corruption(directory->index, ref.block,
+                          psprintf("The page has %d leaves, not %u.", page_count(page), count));
+    LeafColumns columns = leaf_columns(page, directory->words);
+    memcpy(directory->rmin + first, columns.rmin, count * sizeof(uint16));
+    memcpy(directory->rmax + first, columns.rmax, count * sizeof(uint16));
+    memcpy(directory->first_segment + first, columns.first_segment, count * sizeof(uint32));
+    memcpy(directory->entries + first, columns.entries, count * sizeof(uint32));
+    for (int q = 0; q < queries_count; q++)
+        hamming::best_kernel().distances(page_codes(page), count, directory->words, queries[q],
+                                         distances[q] + first);
+    UnlockReleaseBuffer(buffer);
+}
+
+static void load_leaves(Directory *directory, const TierDirectory &view, const uint64 *const *queries,
+                        int queries_count, uint16 *const *distances) {
+    const uint32 capacity = leaf_capacity(directory->words);
+    for (uint32 p = 0; p < view.leaf_pages_count; p++) {
+        CHECK_FOR_INTERRUPTS();
+        load_leaf_page(directory, view.leaf_pages[p], view.first_leaf + p * capacity,
+                       Min(capacity, view.tier->leaves - p * capacity), queries, queries_count, distances);
+    }
+}
+
+void load_directory(Relation index, const Meta &meta, const uint64 *const *queries, int queries_count,
+                    Directory *directory, uint16 **distances) {
+    memset(directory, 0, sizeof *directory);
+    directory->index = index;
+    directory->words = meta.words();
+    directory->bits = static_cast<int>(meta.bits);
+    directory->tiers_count = static_cast<int>(meta.tiers_count);
+    for (int t = 0; t < directory->tiers_count; t++) {
+        directory->tiers[t].first_leaf = directory->leaves;
+        load_refs(directory, meta.tiers[t], &directory->tiers[t]);
+        directory->leaves += meta.tiers[t].leaves;
+        directory->segments += meta.tiers[t].segments;
+    }
+    // The kernel writes distances by the block.
+    const Size room = static_cast<Size>(directory->leaves) + hamming::kBlock;
+    auto shorts =
+        static_cast<uint16 *>(palloc_extended(room * sizeof(uint16) * (2 + queries_count), MCXT_ALLOC_HUGE));
+    auto longs = static_cast<uint32 *>(palloc_extended(room * sizeof(uint32) * 2, MCXT_ALLOC_HUGE));
+    directory->rmin = shorts;
+    directory->rmax = shorts + room;
+    directory->first_segment = longs;
+    directory->entries = longs + room;
+    for (int q = 0; q < queries_count; q++) distances[q] = shorts + room * (2 + q);
+    for (int t = 0; t < directory->tiers_count; t++)
+        load_leaves(directory, directory->tiers[t], queries, queries_count, distances);
+}
+
+const TierDirectory &tier_of_leaf(const Directory &directory, uint32 leaf) {
+    int t = 0;
+    while (t + 1 < directory.tiers_count && leaf >= directory.tiers[t + 1].first_leaf) t++;
+    return directory.tiers[t];
+}
+
+static uint32 end_of_segments(const Directory &directory, const TierDirectory &view, uint32 leaf) {
+    bool last = leaf + 1 == view.first_leaf + view.tier->leaves;
+    return last ? view.tier->segments : directory.first_segment[leaf + 1];
+}
+
+static void check_leaf(const Directory &directory, const TierDirectory &view, uint32 leaf, uint32 end) {
+    if (directory.first_segment[leaf] <= end && end <= view.tier->segments &&
+        directory.rmin[leaf] <= directory.rmax[leaf] && directory.rmax[leaf] <= directory.bits)
+        return;
+    uint32 place = leaf - view.first_leaf;
+    report_corruption(directory.index, view.leaf_pages[place / leaf_capacity(directory.words)].block,
+                      psprintf("Leaf %u has segments %u to %u of %u, and radii %u to %u.", place,
+                               directory.first_segment[leaf], end, view.tier->segments, directory.rmin[leaf],
+                               directory.rmax[leaf]));
+}
+
+uint32 segments_of_leaf(const Directory &directory, uint32 leaf) {
+    const TierDirectory &view = tier_of_leaf(directory, leaf);
+    uint32 end = end_of_segments(directory, view, leaf);
+    check_leaf(directory, view, leaf, end);
+    return end - directory.first_segment[leaf];
+}
+
+static void check_segment(const Directory &directory, PageRef page, int i, const Segment &segment) {
+    if (segment.start % hamming::kBlock == 0 && segment.count > 0 &&
+        segment.start + segment.count <= Layout::of_words(directory.words).capacity &&
+        segment.rmin <= segment.rmax && segment.rmax <= directory.bits)
+        return;
+    report_corruption(directory.index, page.block,
+                      psprintf("Segment %d says entries %u to %u, radii %u to %u.", i, segment.start,
+                               segment.start + segment.count, segment.rmin, segment.rmax));
+}
+
+void visit_segments(const Directory &directory, uint32 leaf, SegmentVisitor visit, void *state) {
+    const TierDirectory &view = tier_of_leaf(directory, leaf);
+    uint32 end = end_of_segments(directory, view, leaf);
+    check_leaf(directory, view, leaf, end);
+    uint32 s = directory.first_segment[leaf];
+    while (s < end) {
+        PageRef ref = view.segment_pages[s / kSegmentsPerPage];
+        Buffer buffer = read_ref(directory.index, ref, kSegmentPage, directory.words);
+        Page page = BufferGetPage(buffer);
+        auto segments = reinterpret_cast<const Segment *>(page + kCodesOffset);
+        int i = static_cast<int>(s % kSegmentsPerPage);
+        int stop = static_cast<int>(Min(static_cast<uint32>(kSegmentsPerPage), i + (end - s)));
+        if (stop > page_count(page))
+            report_corruption(directory.index, ref.block,
+                              psprintf("The page has %d segments, not %d.", page_count(page), stop));
+        for (; i < stop; i++, s++) {
+            check_segment(directory, ref, i, segments[i]);
+            visit(segments[i], state);
+        }
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
+}  // namespace imagehash::index

@@ -1,0 +1,29 @@
+// Builds a tier of the rows of a store: samples, clusters, assigns each row to a leaf, sorts, writes.
+#pragma once
+
+#include "index/directory.h"
+#include "index/row_store.h"
+
+namespace imagehash::index {
+
+// Phases of CREATE INDEX in pg_stat_progress_create_index, after PostgreSQL's own "initializing".
+enum BuildPhase : int64 {
+    kPhaseScan = 2,
+    kPhaseCluster = 3,
+    kPhaseAssign = 4,
+    kPhaseSort = 5,
+    kPhaseWrite = 6,
+};
+
+struct TierPlan {
+    Relation index;
+    int bits;
+    bool clustering;      // else rows stay in the order they come in
+    uint32 *next_serial;  // where the index is being built: not logged page by page; else null
+    bool report_progress;
+};
+
+// Memory: maintenance_work_mem for sample and sort, beside what the store holds.
+Tier build_tier(const TierPlan &plan, RowStore *rows);
+
+}  // namespace imagehash::index

@@ -1,0 +1,24 @@
+// What the planner and approximate scans are told of a tier: measured while it is built, with some of its
+// codes as queries.
+#pragma once
+
+#include "hamming/clustering.h"
+#include "index/row_store.h"
+#include "index/tier_writer.h"
+
+namespace imagehash::index {
+
+struct StatisticsSample;
+
+// Draws the queries.
+StatisticsSample *start_statistics(RowStore *rows, int bits);
+// Every row of the tier, once.
+void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
+                       const hamming::Assignment *assignments);
+// `centroids` and `leaves` are those that the assignments number.
+TierStatistics finish_statistics(StatisticsSample *sample, const TierWriter &writer, const uint64 *centroids,
+                                 uint32 leaves);
+// Of a tier of which every page is read for every question.
+TierStatistics flat_statistics();
+
+}  // namespace imagehash::index

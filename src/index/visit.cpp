@@ -1,0 +1,119 @@
+// Reading pages for a scan; see scan.h.
+#include "index/scan.h"
+
+#include <algorithm>
+
+extern "C" {
+#include "access/visibilitymap.h"
+#include "utils/memutils.h"
+}
+
+namespace imagehash::index {
+
+bool leaf_passes_filters(const ScanState *state, uint32 leaf) {
+    for (int f = 0; f < state->question.filters_count; f++)
+        if (lower_bound(state->filter_distances[f][leaf], state->directory.rmin[leaf],
+                        state->directory.rmax[leaf]) > state->question.filters[f].radius)
+            return false;
+    return true;
+}
+
+void add_run(RunList *list, const Run &run) {
+    if (list->count == list->room) {
+        list->room = Max(list->room * 2, INT64CONST(256));
+        Size size = list->room * sizeof(Run);
+        list->runs = static_cast<Run *>(list->runs == nullptr ? palloc_extended(size, MCXT_ALLOC_HUGE)
+                                                              : repalloc_huge(list->runs, size));
+    }
+    list->runs[list->count++] = run;
+}
+
+void sort_runs(RunList *list) {
+    std::sort(list->runs + list->next, list->runs + list->count, [](const Run &a, const Run &b) {
+        return a.page.block != b.page.block ? a.page.block < b.page.block : a.start < b.start;
+    });
+}
+
+struct PageVisit {
+    IndexScanDesc scan;
+    ScanState *state;
+    Page page;
+    const uint64 *query;
+    int first_filter;
+    FoundVisitor visit;
+    void *visitor_state;
+};
+
+static bool passes(const PageVisit &visit, int position, const ItemPointerData *tid) {
+    const Question &question = visit.state->question;
+    if (!passes_filters(question, visit.first_filter, page_codes(visit.page), visit.state->layout.words,
+                        position))
+        return false;
+    return passes_methods(question, tid_method_unknown(tid));
+}
+
+// An entry is on the page while the page is locked, so vacuum has not yet come by here, nor cleaned the row
+// from the table after that: if the visibility map says all see the row, they do. That of a retired page may
+// be cleaned.
+static bool is_all_visible(const PageVisit &visit, const ItemPointerData *row) {
+    if (!visit.scan->xs_want_itup || page_trailer(visit.page)->retired != 0) return false;
+    return VM_ALL_VISIBLE(visit.scan->heapRelation, ItemPointerGetBlockNumberNoCheck(row),
+                          &visit.state->visibility_map);
+}
+
+static void visit_run(const PageVisit &visit, int start, int count, int threshold) {
+    hamming::Hit hits[kMaxEntries];
+    const int words = visit.state->layout.words;
+    size_t n = hamming::best_kernel().scan(page_codes(visit.page) + start * words, count, words, visit.query,
+                                           threshold, hits);
+    for (size_t k = 0; k < n; k++) {
+        int position = start + hits[k].position;
+        const ItemPointerData *tid = page_tid(visit.page, position);
+        if (!tid_is_valid(tid) || !passes(visit, position, tid)) continue;
+        Found found;
+        found.tid = row_tid(tid);
+        found.all_visible = is_all_visible(visit, &found.tid);
+        found.tid = *tid;
+        found.distance = hits[k].distance;
+        found.code = page_codes(visit.page);
+        found.position = position;
+        visit.visit(found, visit.visitor_state);
+    }
+}
+
+void visit_page(IndexScanDesc scan, RunList *list, const uint64 *query, const int *threshold,
+                int first_filter, FoundVisitor visit_found, void *visitor_state) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    const PageRef ref = list->runs[list->next].page;
+    const bool whole = list->runs[list->next].count == 0;
+    // Horizons fall: a page none of whose runs matters any more is not read.
+    int64 end = list->next;
+    bool wanted = false;
+    for (; end < list->count && list->runs[end].page.block == ref.block; end++)
+        wanted = wanted || list->runs[end].bound <= *threshold;
+    int64 r = list->next;
+    list->next = end;
+    if (!wanted) return;
+
+    Buffer buffer = read_ref(scan->indexRelation, ref, whole ? kPendingPage : kCodePage, state->layout.words);
+    Page page = BufferGetPage(buffer);
+    PageVisit visit = {scan, state, page, query, first_filter, visit_found, visitor_state};
+    const int entries = page_count(page);
+    if (whole) visit_run(visit, 0, entries, *threshold);
+    while (!whole && r < end) {
+        // Runs that follow each other are read as one.
+        int start = list->runs[r].start, stop = start;
+        bool reached = false;
+        for (; r < end && list->runs[r].start <= static_cast<int>(TYPEALIGN(hamming::kBlock, stop)); r++) {
+            stop = list->runs[r].start + list->runs[r].count;
+            reached = reached || list->runs[r].bound <= *threshold;
+        }
+        if (stop > entries)
+            report_corruption(scan->indexRelation, ref.block,
+                              psprintf("The page has %d entries, and a segment ends at %d.", entries, stop));
+        if (reached) visit_run(visit, start, stop - start, *threshold);
+    }
+    UnlockReleaseBuffer(buffer);
+}
+
+}  // namespace imagehash::index
