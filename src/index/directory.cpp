@@ -1,6 +1,10 @@
 // Reading a tier's directory; see directory.h.
 #include "index/directory.h"
 
+extern "C" {
+#include "utils/memutils.h"
+}
+
 namespace imagehash::index {
 
 LeafColumns leaf_columns(Page page, int words) {
@@ -110,6 +114,7 @@ static void load_refs(Directory *directory, const Tier &tier, TierDirectory *vie
     uint32 count = view->leaf_pages_count + view->segment_pages_count;
     view->leaf_pages = static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * count, MCXT_ALLOC_HUGE));
     view->segment_pages = view->leaf_pages + view->leaf_pages_count;
+    view->segments = static_cast<Segment **>(palloc0(sizeof(Segment *) * view->segment_pages_count));
     walk_roots({directory->index, &tier, count, nullptr, keep_ref, view});
 }
 
@@ -146,6 +151,7 @@ void load_directory(Relation index, const Meta &meta, const uint64 *const *queri
                     Directory *directory, uint16 **distances) {
     memset(directory, 0, sizeof *directory);
     directory->index = index;
+    directory->context = CurrentMemoryContext;
     directory->words = meta.words();
     directory->bits = static_cast<int>(meta.bits);
     directory->tiers_count = static_cast<int>(meta.tiers_count);
@@ -208,26 +214,31 @@ static void check_segment(const Directory &directory, PageRef page, int i, const
                                segment.start + segment.count, segment.rmin, segment.rmax));
 }
 
+// A copy of a page of segments, in order or an ERROR.
+static Segment *copy_segments(const Directory &directory, const TierDirectory &view, uint32 number) {
+    PageRef ref = view.segment_pages[number];
+    uint32 count =
+        Min(static_cast<uint32>(kSegmentsPerPage), view.tier->segments - number * kSegmentsPerPage);
+    auto copy = static_cast<Segment *>(MemoryContextAlloc(directory.context, sizeof(Segment) * count));
+    Buffer buffer = read_ref(directory.index, ref, kSegmentPage, directory.words);
+    Page page = BufferGetPage(buffer);
+    if (static_cast<uint32>(page_count(page)) != count)
+        report_corruption(directory.index, ref.block,
+                          psprintf("The page has %d segments, not %u.", page_count(page), count));
+    memcpy(copy, page + kCodesOffset, sizeof(Segment) * count);
+    UnlockReleaseBuffer(buffer);
+    for (uint32 i = 0; i < count; i++) check_segment(directory, ref, static_cast<int>(i), copy[i]);
+    return copy;
+}
+
 void visit_segments(const Directory &directory, uint32 leaf, SegmentVisitor visit, void *state) {
     const TierDirectory &view = tier_of_leaf(directory, leaf);
     uint32 end = end_of_segments(directory, view, leaf);
     check_leaf(directory, view, leaf, end);
-    uint32 s = directory.first_segment[leaf];
-    while (s < end) {
-        PageRef ref = view.segment_pages[s / kSegmentsPerPage];
-        Buffer buffer = read_ref(directory.index, ref, kSegmentPage, directory.words);
-        Page page = BufferGetPage(buffer);
-        auto segments = reinterpret_cast<const Segment *>(page + kCodesOffset);
-        int i = static_cast<int>(s % kSegmentsPerPage);
-        int stop = static_cast<int>(Min(static_cast<uint32>(kSegmentsPerPage), i + (end - s)));
-        if (stop > page_count(page))
-            report_corruption(directory.index, ref.block,
-                              psprintf("The page has %d segments, not %d.", page_count(page), stop));
-        for (; i < stop; i++, s++) {
-            check_segment(directory, ref, i, segments[i]);
-            visit(segments[i], state);
-        }
-        UnlockReleaseBuffer(buffer);
+    for (uint32 s = directory.first_segment[leaf]; s < end; s++) {
+        Segment **segments = &view.segments[s / kSegmentsPerPage];
+        if (*segments == nullptr) *segments = copy_segments(directory, view, s / kSegmentsPerPage);
+        visit((*segments)[s % kSegmentsPerPage], state);
     }
 }
 

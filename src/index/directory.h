@@ -86,12 +86,14 @@ struct TierDirectory {
     PageRef *segment_pages;
     uint32 leaf_pages_count;
     uint32 segment_pages_count;
-    uint32 first_leaf;  // number of its first leaf among those of all tiers
+    uint32 first_leaf;   // number of its first leaf among those of all tiers
+    Segment **segments;  // of each segment page, once it was read
 };
 
 // The leaves of all tiers, with what a scan needs of each; segments are read when they are asked for.
 struct Directory {
     Relation index;
+    MemoryContext context;
     int words;
     int bits;
     int tiers_count;
@@ -119,7 +121,8 @@ const TierDirectory &tier_of_leaf(const Directory &directory, uint32 leaf);
 // How many segments a leaf has.
 uint32 segments_of_leaf(const Directory &directory, uint32 leaf);
 
-// Calls `visit` for each segment of the leaf, with its page's lock held: it must not take another.
+// Calls `visit` for each segment of the leaf. Pages of segments are copied when they are first needed, into
+// the context of the directory: the leaves of a level come from few pages.
 using SegmentVisitor = void (*)(const Segment &segment, void *state);
 void visit_segments(const Directory &directory, uint32 leaf, SegmentVisitor visit, void *state);
 

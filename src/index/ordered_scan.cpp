@@ -66,6 +66,7 @@ struct OrderedScan {
     Waiting *waiting;
     int32 waiting_count, waiting_room;
     int32 segment_heads[pg::kMaxBits + 2];
+    int64 queued[pg::kMaxBits + 2];  // segments that wait at each bound, those of closed leaves included
     int64 segments_read;
     int64 next_look;  // at how many of them the order of pages is considered
 
@@ -181,6 +182,7 @@ static void queue_segment(const Segment &segment, void *open_pointer) {
             static_cast<Waiting *>(o->waiting == nullptr ? MemoryContextAllocHuge(state->context, size)
                                                          : repalloc_huge(o->waiting, size));
     }
+    o->queued[bound]++;
     o->waiting[o->waiting_count] = {run, o->segment_heads[bound]};
     o->segment_heads[bound] = o->waiting_count++;
 }
@@ -200,6 +202,7 @@ static void queue_leaves(ScanState *state) {
             continue;
         o->next_leaf[leaf] = o->leaf_heads[bound];
         o->leaf_heads[bound] = static_cast<int32>(leaf);
+        o->queued[bound] += segments_of_leaf(directory, leaf);
     }
     o->leaves_queued = true;
 }
@@ -213,30 +216,27 @@ static void open_bound(ScanState *state, int bound, int now) {
     for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
         add_run(&state->runs, o->waiting[s].run);
     o->segment_heads[bound] = none;
-}
-
-static int64 count_waiting(const ScanState *state) {
-    const OrderedScan *o = state->ordered;
-    int64 count = 0;
-    for (int bound = o->level; bound <= o->horizon; bound++) {
-        for (int32 leaf = o->leaf_heads[bound]; leaf != none; leaf = o->next_leaf[leaf])
-            count += segments_of_leaf(state->directory, static_cast<uint32>(leaf));
-        for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next) count++;
-    }
-    return count;
+    o->queued[bound] = 0;
 }
 
 static void open_level(ScanState *state) {
     OrderedScan *o = state->ordered;
-    auto all = static_cast<int64>(state->directory.segments);
-    int last = o->level;
-    if (!o->in_page_order && o->segments_read >= o->next_look) {
-        o->next_look *= 2;
-        o->in_page_order = count_waiting(state) * 3 > all;
-        if (o->in_page_order) last = o->horizon;
-    }
     state->runs.count = state->runs.next = 0;
-    for (int bound = o->level; bound <= last; bound++) open_bound(state, bound, last);
+    open_bound(state, o->level, o->level);
+    sort_runs(&state->runs);
+}
+
+// Once the horizon has had time to fall: whether most of what is left would be read anyway, and if so takes
+// it all into the runs, in the order of pages.
+static void consider_page_order(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    if (o->in_page_order || !o->leaves_queued || o->segments_read < o->next_look) return;
+    o->next_look = o->segments_read * 2;
+    int64 left = state->runs.count - state->runs.next;
+    for (int bound = o->level + 1; bound <= o->horizon; bound++) left += o->queued[bound];
+    if (left * 3 < static_cast<int64>(state->directory.segments)) return;
+    o->in_page_order = true;
+    for (int bound = o->level + 1; bound <= o->horizon; bound++) open_bound(state, bound, o->horizon);
     sort_runs(&state->runs);
 }
 
@@ -299,6 +299,7 @@ static void start_band(ScanState *state) {
     o->horizon = state->question.max_distance;
     o->leaves_queued = o->in_page_order = false;
     o->within = 0;
+    memset(o->queued, 0, sizeof o->queued);
     memset(o->found, 0, sizeof o->found);
     std::fill_n(o->heads, lengthof(o->heads), none);
     std::fill_n(o->leaf_heads, lengthof(o->leaf_heads), none);
@@ -339,6 +340,7 @@ static bool advance(IndexScanDesc scan) {
             visit_page(scan, &state->runs, state->question.query, &o->horizon, 0, add_candidate, state);
             o->segments_read += state->runs.next - before;
             lower_horizon(state);
+            consider_page_order(state);
         } else if (!o->leaves_queued) {
             queue_leaves(state);
             open_level(state);

@@ -66,7 +66,7 @@ struct Layout {
     int words;
     int capacity;  // entries
 
-    static Layout of_words(int words) {
+    static constexpr Layout of_words(int words) {
         const int size = words * static_cast<int>(sizeof(uint64)) + static_cast<int>(sizeof(ItemPointerData));
         return {words, blocks_of_eight(size) * hamming::kBlock};
     }

@@ -30,7 +30,7 @@ struct StatisticsSample {
     int count;  // of queries
     uint64 *codes;
     int64 *histograms;      // [query][distance]
-    Neighbour *neighbours;  // [query][nearest_kept], nearest first; the query itself is not among them
+    Neighbour *neighbours;  // [query][nearest_kept], nearest first, without near-duplicates
     int *neighbours_count;
 };
 
@@ -79,6 +79,8 @@ void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
         for (int i = 0; i < count; i++) {
             int d = Min(static_cast<int>(distances[i]), sample->bits);
             histogram[d]++;
+            // A query that comes from outside has no copies here, so the query's own copies would mislead.
+            if (d <= sample->bits / 16) continue;
             if (sample->neighbours_count[q] < nearest_kept || d < last->distance)
                 keep_neighbour(sample, q, d, assignments[i].leaf);
         }
@@ -155,9 +157,8 @@ static int64 count_needed(const StatisticsSample *sample, int q, const uint64 *c
     for (uint32 l = 0; l < leaves; l++)
         at_distance[distance_to(centroids, l, sample->words, query)] += leaf_counts[l];
     for (int d = 1; d <= pg::kMaxBits; d++) at_distance[d] += at_distance[d - 1];
-    // The first neighbour is the query.
     int64 count = 0;
-    for (int i = 1; i < sample->neighbours_count[q]; i++) {
+    for (int i = 0; i < sample->neighbours_count[q]; i++) {
         uint32 leaf = sample->neighbours[q * nearest_kept + i].leaf;
         int d = distance_to(centroids, leaf, sample->words, query);
         needed[count++] =
