@@ -1,6 +1,8 @@
 // Reading a tier's directory; see directory.h.
 #include "index/directory.h"
 
+#include "index/arena.h"
+
 extern "C" {
 #include "utils/memutils.h"
 }
@@ -219,7 +221,7 @@ static Segment *copy_segments(const Directory &directory, const TierDirectory &v
     PageRef ref = view.segment_pages[number];
     uint32 count =
         Min(static_cast<uint32>(kSegmentsPerPage), view.tier->segments - number * kSegmentsPerPage);
-    auto copy = static_cast<Segment *>(MemoryContextAlloc(directory.context, sizeof(Segment) * count));
+    auto copy = static_cast<Segment *>(arena_alloc(directory.context, sizeof(Segment) * count));
     Buffer buffer = read_ref(directory.index, ref, kSegmentPage, directory.words);
     Page page = BufferGetPage(buffer);
     if (static_cast<uint32>(page_count(page)) != count)

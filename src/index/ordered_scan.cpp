@@ -13,6 +13,7 @@
 //
 // When a third of all segments would be read anyway, they are read in the order of their pages.
 #include "index/access_method.h"
+#include "index/arena.h"
 #include "index/scan.h"
 #include "pg/settings.h"
 
@@ -195,7 +196,7 @@ static void open_leaf(ScanState *state, uint32 leaf, int now) {
 static void queue_leaves(ScanState *state) {
     OrderedScan *o = state->ordered;
     const Directory &directory = state->directory;
-    for (uint32 leaf = 0; leaf < directory.leaves; leaf++) {
+    for (uint32 leaf = directory.leaves; leaf-- > 0;) {  // so that each list is in the order of pages
         int bound = bound_of(state, leaf, directory.rmin[leaf], directory.rmax[leaf]);
         if (bound > o->horizon || o->leaf_taken[leaf] || is_done(state, leaf, directory.rmax[leaf]) ||
             !leaf_passes_filters(state, leaf))
@@ -210,8 +211,10 @@ static void queue_leaves(ScanState *state) {
 // What waits at `bound` is opened or read at level `now`.
 static void open_bound(ScanState *state, int bound, int now) {
     OrderedScan *o = state->ordered;
-    for (int32 leaf = o->leaf_heads[bound]; leaf != none; leaf = o->next_leaf[leaf])
+    for (int32 leaf = o->leaf_heads[bound]; leaf != none; leaf = o->next_leaf[leaf]) {
         open_leaf(state, static_cast<uint32>(leaf), now);
+        o->leaf_taken[leaf] = 1;
+    }
     o->leaf_heads[bound] = none;
     for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
         add_run(&state->runs, o->waiting[s].run);
@@ -236,8 +239,23 @@ static void consider_page_order(ScanState *state) {
     for (int bound = o->level + 1; bound <= o->horizon; bound++) left += o->queued[bound];
     if (left * 3 < static_cast<int64>(state->directory.segments)) return;
     o->in_page_order = true;
-    for (int bound = o->level + 1; bound <= o->horizon; bound++) open_bound(state, bound, o->horizon);
+    // Segments of open leaves are few and in no order; then the leaves, which lie as their pages do.
+    for (int bound = o->level + 1; bound <= o->horizon; bound++)
+        for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
+            add_run(&state->runs, o->waiting[s].run);
     sort_runs(&state->runs);
+    int64 sorted = state->runs.count;
+    const Directory &directory = state->directory;
+    for (uint32 leaf = 0; leaf < directory.leaves; leaf++)
+        if (!o->leaf_taken[leaf] &&
+            bound_of(state, leaf, directory.rmin[leaf], directory.rmax[leaf]) <= o->horizon &&
+            !is_done(state, leaf, directory.rmax[leaf]) && leaf_passes_filters(state, leaf))
+            open_leaf(state, leaf, o->horizon);
+    merge_runs(&state->runs, sorted);
+    for (int bound = o->level + 1; bound <= pg::kMaxBits; bound++) {
+        o->leaf_heads[bound] = o->segment_heads[bound] = none;
+        o->queued[bound] = 0;
+    }
 }
 
 // --- bands
@@ -320,8 +338,8 @@ void start_ordered(IndexScanDesc scan) {
     MemoryContext old = MemoryContextSwitchTo(state->context);
     auto o = static_cast<OrderedScan *>(palloc0(sizeof(OrderedScan)));
     o->next_leaf =
-        static_cast<int32 *>(palloc_extended(sizeof(int32) * (state->directory.leaves + 1), MCXT_ALLOC_HUGE));
-    o->leaf_taken = static_cast<uint8 *>(palloc_extended(state->directory.leaves + 1, MCXT_ALLOC_HUGE));
+        static_cast<int32 *>(arena_alloc(state->context, sizeof(int32) * (state->directory.leaves + 1)));
+    o->leaf_taken = static_cast<uint8 *>(arena_alloc(state->context, state->directory.leaves + 1));
     o->done_through = -1;
     o->target = first_band;
     state->ordered = o;

@@ -66,11 +66,26 @@ struct Layout {
     int words;
     int capacity;  // entries
 
-    static constexpr Layout of_words(int words) {
-        const int size = words * static_cast<int>(sizeof(uint64)) + static_cast<int>(sizeof(ItemPointerData));
-        return {words, blocks_of_eight(size) * hamming::kBlock};
+    static Layout of_words(int words);
+};
+
+namespace detail {
+// Looked up for every page that is read: a division each time would be felt.
+struct Capacities {
+    int of[kMaxWords + 1];
+    constexpr Capacities() : of() {
+        for (int words = 0; words <= kMaxWords; words++)
+            of[words] = blocks_of_eight(words * static_cast<int>(sizeof(uint64)) +
+                                        static_cast<int>(sizeof(ItemPointerData))) *
+                        hamming::kBlock;
     }
 };
+constexpr Capacities kCapacities;
+}  // namespace detail
+
+inline Layout Layout::of_words(int words) {
+    return {words, detail::kCapacities.of[words]};
+}
 
 // No page has more entries: those of 0 words.
 constexpr int kMaxEntries = blocks_of_eight(sizeof(ItemPointerData)) * hamming::kBlock;

@@ -74,6 +74,8 @@ bool leaf_passes_filters(const ScanState *state, uint32 leaf);
 void add_run(RunList *list, const Run &run);
 // By block and place, so that each page is read once.
 void sort_runs(RunList *list);
+// The same where both parts, before and from `middle` on, are sorted.
+void merge_runs(RunList *list, int64 middle);
 
 // Reads the page of the next run and of all that follow on it, and calls `visit` for each entry that is
 // alive, has a distance to `query` of at most *threshold, and passes the filters from `first_filter` on. Runs

@@ -28,10 +28,23 @@ void add_run(RunList *list, const Run &run) {
     list->runs[list->count++] = run;
 }
 
+static bool comes_before(const Run &a, const Run &b) {
+    return (static_cast<uint64>(a.page.block) << 16 | a.start) <
+           (static_cast<uint64>(b.page.block) << 16 | b.start);
+}
+
 void sort_runs(RunList *list) {
-    std::sort(list->runs + list->next, list->runs + list->count, [](const Run &a, const Run &b) {
-        return a.page.block != b.page.block ? a.page.block < b.page.block : a.start < b.start;
-    });
+    Run *first = list->runs + list->next, *last = list->runs + list->count;
+    if (!std::is_sorted(first, last, comes_before)) std::sort(first, last, comes_before);
+}
+
+void merge_runs(RunList *list, int64 middle) {
+    Run *first = list->runs + list->next, *last = list->runs + list->count;
+    // New pages may come from anywhere in the file.
+    if (std::is_sorted(list->runs + middle, last, comes_before))
+        std::inplace_merge(first, list->runs + middle, last, comes_before);
+    else
+        std::sort(first, last, comes_before);
 }
 
 struct PageVisit {
