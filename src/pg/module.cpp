@@ -1,4 +1,5 @@
 // imagehash.so: the type, its operators and the index. Links neither OpenCV nor LibTorch.
+#include "pg/distance_clauses.h"
 #include "pg/settings.h"
 
 extern "C" {
@@ -8,4 +9,5 @@ PGDLLEXPORT void _PG_init();
 
 extern "C" void _PG_init() {
     imagehash::pg::define_settings();
+    imagehash::pg::serve_distance_clauses();
 }

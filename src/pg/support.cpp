@@ -2,6 +2,7 @@
 // other, and estimates their selectivity.
 #include "index/access_method.h"
 #include "index/strategies.h"
+#include "pg/distance_clauses.h"
 #include "pg/imagehash.h"
 
 extern "C" {
@@ -46,8 +47,7 @@ static double selectivity_within(const Const *center, const Const *radius) {
     return Min(1.0, near_duplicates + chance_within(bits, r));
 }
 
-// The operator of the family that tests membership in a ball, and the type of its right side.
-static bool find_ball_operator(Oid opfamily, Oid *op, Oid *ball_type) {
+bool find_ball_operator(Oid opfamily, Oid *op, Oid *ball_type) {
     bool found = false;
     CatCList *members = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(opfamily));
     for (int i = 0; i < members->n_members && !found; i++) {
@@ -59,6 +59,16 @@ static bool find_ball_operator(Oid opfamily, Oid *op, Oid *ball_type) {
     }
     ReleaseSysCacheList(members);
     return found;
+}
+
+Expr *make_ball_condition(Oid op, Oid ball_type, Expr *hash, Expr *query, Expr *radius) {
+    RowExpr *ball = makeNode(RowExpr);
+    ball->args = list_make2(copyObjectImpl(query), copyObjectImpl(radius));
+    ball->row_typeid = ball_type;
+    ball->row_format = COERCE_EXPLICIT_CAST;
+    ball->location = -1;
+    return make_opclause(op, BOOLOID, false, static_cast<Expr *>(copyObjectImpl(hash)),
+                         reinterpret_cast<Expr *>(ball), InvalidOid, InvalidOid);
 }
 
 // hamming_within(hash, center, radius) as  hash <@ ROW(center, radius), or null if the index cannot take it.
@@ -77,14 +87,10 @@ static List *ball_condition(SupportRequestIndexCondition *request) {
         !find_ball_operator(request->opfamily, &op, &ball_type))
         return NIL;
 
-    RowExpr *ball = makeNode(RowExpr);
-    ball->args = list_make2(copyObject(center), copyObject(radius));
-    ball->row_typeid = ball_type;
-    ball->row_format = COERCE_EXPLICIT_CAST;
-    ball->location = -1;
     request->lossy = false;
-    return list_make1(make_opclause(op, BOOLOID, false, reinterpret_cast<Expr *>(hash),
-                                    reinterpret_cast<Expr *>(ball), InvalidOid, InvalidOid));
+    return list_make1(make_ball_condition(op, ball_type, reinterpret_cast<Expr *>(hash),
+                                          reinterpret_cast<Expr *>(center),
+                                          reinterpret_cast<Expr *>(radius)));
 }
 
 }  // namespace imagehash::pg

@@ -42,3 +42,32 @@ DROP TABLE no_hamming;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM photo WHERE hamming_within(h, '0123456789abcdef', id);
 DROP TABLE photo;
 DROP FUNCTION scan_of;
+
+-- hash <~> query <= radius, in all the ways to write it
+CREATE TABLE shot (id int, h imagehash);
+INSERT INTO shot SELECT i, substr(md5(i::text), 1, 16)::imagehash FROM generate_series(1, 20000) i;
+CREATE INDEX shot_h ON shot USING hamming (h);
+ANALYZE shot;
+EXPLAIN (COSTS OFF) SELECT id FROM shot WHERE h <~> 'c4ca4238a0b92382' <= 3;
+EXPLAIN (COSTS OFF) SELECT id FROM shot WHERE 4 > hamming_distance('c4ca4238a0b92382', h) AND id > 0;
+EXPLAIN (COSTS OFF) SELECT id FROM shot WHERE h <~> 'c4ca4238a0b92382' < 20 ORDER BY h <~> 'c4ca4238a0b92382' LIMIT 3;
+SELECT id FROM shot WHERE h <~> 'c4ca4238a0b92382' <= 3;
+SELECT count(*) FROM shot WHERE 20 > hamming_distance('c4ca4238a0b92382', h);
+SELECT count(*) FROM shot WHERE h <~> 'c4ca4238a0b92382' <= -1;
+SELECT count(*) FROM shot WHERE h <~> 'c4ca4238a0b92382' < 0;
+SELECT count(*) FROM shot WHERE h <~> 'c4ca4238a0b92382' <= NULL;
+SELECT count(*) FROM shot WHERE h <~> 'c4ca' <= 3;
+PREPARE close_to(imagehash, int) AS SELECT id FROM shot WHERE h <~> $1 <= $2;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE close_to('c4ca4238a0b92382', 3);
+EXECUTE close_to('c4ca4238a0b92382', 3);
+-- the first statement of a session, which loads the module while it is planned
+\c
+DO $$
+DECLARE line text;
+BEGIN
+    FOR line IN EXPLAIN (COSTS OFF) SELECT id FROM shot WHERE h <~> (SELECT h FROM shot WHERE id = 1) <= 3 LOOP
+        IF line ~ 'Scan on shot_h' THEN RAISE NOTICE '%', trim(line); END IF;
+    END LOOP;
+END $$;
+DROP TABLE shot;
