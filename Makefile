@@ -7,7 +7,7 @@
 #   make installcheck    regression tests on a running server (PGHOST, PGPORT, PGUSER, ... are respected)
 #   make check           every test, on a private copy of PostgreSQL  WERROR=1 makes warnings errors
 #   make demo            deps, build, and the demo shop               PHOTOS=/dir, KEEP=1
-#   make bench           speed as ratios, into bench/RESULTS.md
+#   make bench           speed as ratios, into bench/RESULTS.md      PGVECTOR=/dir, SECTIONS="knn64 writes", BENCH="--rows 50000"
 #   make models quality  train the shipped hasher anew; measure it    SHARED=../shared holds the data
 #   make format clean
 
@@ -54,8 +54,8 @@ demo: deps
 	BUILD=$(BUILD) demo/run.sh
 
 bench: all
-	@$(TO_BUILD) --target bare_loop
-	BUILD=$(BUILD) test/bench/run.sh
+	@$(TO_BUILD) --target bare_loop make_codes flat_scan
+	BUILD=$(BUILD) SHARED=$(SHARED) PGVECTOR=$(PGVECTOR) test/bench/run.sh $(if $(SECTIONS),--sections $(SECTIONS)) $(BENCH)
 
 # Another hasher is another method: hashes made with the one before do not compare with its own.
 HASHER := efficientnet_lite0_256.hasher
