@@ -1,0 +1,133 @@
+# Sessions that insert, delete and update while the index is built and rebuilt concurrently, vacuumed, merged and read: in one snapshot the index
+# gives what the table has, whatever the question, and in the end it holds every row once. Hashes of 1024 bits, of which a page holds 56, so that
+# few rows make many pages. SEED=n repeats the questions of a run; SECONDS_EACH=n makes it longer.
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $seed = $ENV{SEED} // int(rand(1e6));
+my $seconds = $ENV{SECONDS_EACH} // 10;
+note "seed $seed";
+srand($seed);
+
+my $node = PostgreSQL::Test::Cluster->new('concurrent');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\njit = off\n");
+$node->start;
+$node->safe_psql(
+	'postgres', q(
+	CREATE EXTENSION imagehash;
+	CREATE TABLE photo (id bigserial PRIMARY KEY, category int, h imagehash);
+	-- one of 50 centres, a few bits flipped
+	CREATE FUNCTION picture(r int) RETURNS imagehash LANGUAGE sql AS
+		$$ SELECT overlay(repeat(md5((r % 50)::text), 8) PLACING substr(md5(r::text), 1, 8) FROM 1 + 8 * (r % 30))::imagehash $$;
+	INSERT INTO photo (category, h) SELECT i % 5, CASE WHEN i % 20 > 0 THEN picture(i) END FROM generate_series(1, 5000) i;
+));
+
+my $script = $node->basedir . '/write.sql';
+append_to_file($script, q(
+\set r random(1, 1000000)
+\set n random(1, 60)
+\set what random(1, 10)
+\if :what <= 6
+INSERT INTO photo (category, h) SELECT i % 5, CASE WHEN i % 20 > 0 THEN picture(:r + i) END FROM generate_series(1, :n) i;
+\elif :what <= 8
+DELETE FROM photo WHERE id IN (SELECT id FROM photo WHERE id > (SELECT max(id) FROM photo) - 8000 AND id % 97 = :r % 97 LIMIT :n);
+\else
+UPDATE photo SET h = picture(:r) WHERE id = (SELECT max(id) FROM photo) - :r % 500;
+\endif
+));
+
+# Writers at work while `during` runs; they must not fail.
+sub while_writing
+{
+	my ($what, $during) = @_;
+	my ($out, $err) = ('', '');
+	my @command = ('pgbench', '--no-vacuum', '--client=3', "--time=$seconds", "--file=$script", '--random-seed=' . int(rand(1e9)),
+		'-h', $node->host, '-p', $node->port, '-U', getpwuid($<) // 'postgres', 'postgres');
+	my $writers = IPC::Run::start(\@command, '>', \$out, '2>', \$err);
+	$during->();
+	$writers->finish;
+	unlike($err, qr/ERROR|FATAL|aborted/, "$what: the writers had no error") or diag($err);
+	like($out, qr/number of transactions actually processed: [1-9]/, "$what: they wrote");
+}
+
+my @questions = (
+	'SELECT count(*), string_agg(d::text, $$ $$) FROM (SELECT h <~> q AS d FROM photo ORDER BY h <~> q LIMIT k) s',
+	'SELECT count(*), string_agg(d::text, $$ $$) FROM (SELECT h <~> q AS d FROM photo WHERE category = 2 ORDER BY h <~> q LIMIT k) s',
+	'SELECT count(*), sum(id) FROM photo WHERE hamming_within(h, q, r)',
+	'SELECT count(*), sum(id) FROM photo WHERE h <~> q <= r',
+	'SELECT count(*), sum(id) FROM (SELECT id FROM photo ORDER BY h <~> q OFFSET 0) s',
+	'SELECT count(*), count(h) FROM (SELECT h FROM photo ORDER BY h <~> q OFFSET 0) s',
+	'SELECT count(*), sum(id) FROM photo WHERE h = q',
+	'SELECT count(*), sum(id) FROM photo WHERE h IS NULL');
+my ($asked, $differ) = (0, 0);
+
+# One question both ways, in one snapshot.
+sub ask
+{
+	my $k = (1, 10, 100, 2000)[ int(rand(4)) ];
+	my $r = (0, 16, 40, 500)[ int(rand(4)) ];
+	my $query = 'picture(' . int(rand(1e6)) . ')';
+	my $question = $questions[ int(rand(@questions)) ];
+	$question =~ s/\bq\b/(SELECT q FROM query)/g;
+	$question =~ s/LIMIT k/LIMIT $k/;
+	$question =~ s/\br\b/$r/;
+	my $answers = $node->safe_psql(
+		'postgres', "
+		CREATE TEMP TABLE query AS SELECT $query AS q;
+		BEGIN ISOLATION LEVEL REPEATABLE READ;
+		SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off;
+		$question;
+		SET LOCAL enable_seqscan = on; SET LOCAL enable_sort = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_indexonlyscan = off;
+		$question;
+		COMMIT;");
+	my ($by_index, $by_table) = split /\n/, $answers;
+	$asked++;
+	return if $by_index eq $by_table;
+	$differ++;
+	diag("seed $seed: $question, $query: $by_index, not $by_table");
+}
+
+my $check = q(SELECT imagehash_index_check('photo_h', heapallindexed => true));
+
+while_writing('CREATE INDEX CONCURRENTLY', sub { $node->safe_psql('postgres', 'CREATE INDEX CONCURRENTLY photo_h ON photo USING hamming (h)'); });
+is($node->safe_psql('postgres', $check), '', 'CREATE INDEX CONCURRENTLY: the index has every row');
+while_writing('REINDEX CONCURRENTLY', sub { $node->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY photo_h') for 1 .. 2; });
+is($node->safe_psql('postgres', $check), '', 'REINDEX CONCURRENTLY: the index has every row');
+while_writing('VACUUM and questions', sub
+{
+	my $end = time + $seconds - 1;
+	while (time < $end)
+	{
+		ask();
+		$node->safe_psql('postgres', 'VACUUM photo') if rand() < 0.2;
+		$node->safe_psql('postgres', $check) if rand() < 0.1;
+	}
+});
+is($differ, 0, "$asked questions: the index and the table agree");
+cmp_ok($asked, '>', 5, 'and there were some');
+is($node->safe_psql('postgres', $check), '', 'the index has every row');
+$node->safe_psql('postgres', 'VACUUM photo');
+is($node->safe_psql('postgres', q(SELECT hashes + nulls = (SELECT count(*) FROM photo) FROM imagehash_index_stats('photo_h'))), 't', 'and no other');
+ask() for 1 .. 20;
+is($differ, 0, 'the index and the table agree at rest');
+
+# In a steady state the index stops growing: what leaves is used again.
+my $size_of_index = q(SELECT pg_relation_size('photo_h'));
+$node->safe_psql('postgres', 'DELETE FROM photo WHERE id <= (SELECT max(id) FROM photo) - 4000; REINDEX INDEX photo_h');
+my @sizes;
+for my $round (1 .. 12)
+{
+	$node->safe_psql('postgres', "INSERT INTO photo (category, h) SELECT i % 5, picture(i * $round) FROM generate_series(1, 4000) i");
+	$node->safe_psql('postgres', 'DELETE FROM photo WHERE id <= (SELECT max(id) FROM photo) - 4000');
+	$node->safe_psql('postgres', 'VACUUM photo');
+	push @sizes, $node->safe_psql('postgres', $size_of_index);
+}
+cmp_ok($sizes[-1], '<=', $sizes[5] * 1.1, "the index stops growing: @sizes");
+$node->stop;
+done_testing();
