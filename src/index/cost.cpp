@@ -144,6 +144,11 @@ void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
     *correlation = 0;
     *pages = index->pages;
 
+    if (index->hypothetical) {  // there is nothing to ask
+        *startup_cost = generic.indexStartupCost;
+        *total_cost = generic.indexTotalCost;
+        return;
+    }
     IndexFacts facts = read_facts(index);
     double rows = index->tuples * generic.indexSelectivity;
     double per_row = cpu_index_tuple_cost + cpu_operator_cost * (list_length(path->indexclauses) + 1);

@@ -231,7 +231,7 @@ static Tier build_clustered(const TierPlan &plan, RowStore *rows) {
     auto leaf_counts = static_cast<int64 *>(palloc0(sizeof(int64) * leaves));
     StatisticsSample *statistics = start_statistics(rows, plan.bits);
     Tuplesortstate *sort = tuplesort_begin_datum(BYTEAOID, ByteaLessOperator, InvalidOid, false,
-                                                 maintenance_work_mem, nullptr, TUPLESORT_NONE);
+                                                 Max(maintenance_work_mem / 2, 64), nullptr, TUPLESORT_NONE);
     assign_rows(plan, rows, clustering, sort, leaf_counts, statistics);
     enter_phase(plan, kPhaseSort, rows->count);
     tuplesort_performsort(sort);

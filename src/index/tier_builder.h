@@ -23,7 +23,8 @@ struct TierPlan {
     bool report_progress;
 };
 
-// Memory: maintenance_work_mem for sample and sort, beside what the store holds.
+// Memory: half of maintenance_work_mem for the sample, then for the sort, beside what the store holds, the
+// other half.
 Tier build_tier(const TierPlan &plan, RowStore *rows);
 
 }  // namespace imagehash::index
