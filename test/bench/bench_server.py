@@ -76,6 +76,7 @@ class Server:
             command += ["--log", f"--log-prefix={log}"]
         environment = os.environ | {"PGOPTIONS": options, "PGAPPNAME": path.stem}
         process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.script = path
         if core is not None:
             self.pin(process, path.stem, core)
         return process
@@ -92,20 +93,22 @@ class Server:
         for (pid,) in seen or []:
             os.sched_setaffinity(pid, {core})
 
-    def pgbench(self, script, settings=None, backends=1):
-        """Mean milliseconds of a transaction and transactions a second, of the best of RUNS, warmed up. Each backend shares
-        a core with its client. On two, idle cores are woken at every turn, which takes longer than many a search."""
+    def pgbench(self, script, settings=None, cores=CORES[:1]):
+        """Mean milliseconds of a transaction and transactions a second, of the best of RUNS, warmed up: one backend for each
+        of `cores`, which it shares with its client. On two cores, either is woken at every turn, and that takes longer than
+        many a search."""
         best = (float("inf"), 0.0)
         for seconds in [WARM_UP_SECONDS] + RUNS * [self.options.seconds / RUNS]:
-            started = [self.start_pgbench(script, seconds, settings=settings, core=core) for core in CORES[:backends]]
+            started = [self.start_pgbench(script, seconds, settings=settings, core=core) for core in cores]
             runs = [self.finish_pgbench(process) for process in started]
-            latency, rate = sum(run[0] for run in runs) / backends, sum(run[1] for run in runs)
+            latency, rate = sum(run[0] for run in runs) / len(cores), sum(run[1] for run in runs)
             best = (min(best[0], latency), max(best[1], rate))
         return best
 
     @staticmethod
     def finish_pgbench(process):
         output, errors = process.communicate()
+        process.script.unlink()
         latency = re.search(r"latency average = ([\d.]+) ms", output)
         rate = re.search(r"tps = ([\d.]+)", output)
         if process.returncode != 0 or not latency or not rate or "ERROR" in errors:

@@ -38,8 +38,8 @@ class Dataset:
             return False
         if not all(path.exists() for path in self.files):
             print(f"  making {self.rows:,} codes", flush=True)
-            subprocess.run([self.server.options.build / "make_codes", self.kind, str(self.bits), str(self.rows), str(QUERIES),
-                            str(SEED), *self.files, *sources], check=True)
+            numbers = [str(number) for number in (self.bits, self.rows, QUERIES, SEED)]
+            subprocess.run([self.server.options.build / "make_codes", self.kind, *numbers, *self.files, *sources], check=True)
         self.queries = self.files[1].read_text(encoding="ascii").split()
         return True
 
@@ -120,7 +120,8 @@ def use_scan(server):
 
 
 def check_exact(dataset):
-    """Ends the bench where the index gives other distances than flat_scan (all queries) or a sequential scan (some)."""
+    """Ends the bench where the index gives other distances than flat_scan (all queries, where its truth is known) or a
+    sequential scan (some)."""
     server = dataset.server
     query = f"SELECT id FROM {dataset.table} ORDER BY hash <~> %s LIMIT {NEAREST}"
     use_index(server)
@@ -137,4 +138,5 @@ def check_exact(dataset):
         wrong = next(number for number in range(len(by_index)) if by_index[number] != dataset.truth[number])
         raise SystemExit(f"bench: query {dataset.queries[wrong]}: the index finds {by_index[wrong]}, "
                          f"a flat scan {dataset.truth[wrong]}")
-    print(f"  exact: {len(by_index)} queries", flush=True)
+    flat = f"{len(by_index)} queries against a flat scan, " if dataset.truth else ""
+    print(f"  exact: {flat}{BY_SCAN} against a sequential scan", flush=True)

@@ -113,8 +113,8 @@ class Scan {
         for (size_t page = 0; page < pages_.pages(); page++) visit(page);
     }
     size_t scan(size_t page, const Query &query, int threshold) {
-        return kernel_.scan(pages_.codes_of(page), pages_.in_page(page), pages_.words(), query.data(), threshold,
-                            hits_.data());
+        return kernel_.scan(pages_.codes_of(page), pages_.in_page(page), pages_.words(), query.data(),
+                            threshold, hits_.data());
     }
 
     const Kernel &kernel_ = best_kernel();

@@ -98,12 +98,19 @@ def measure_backends(server, kind, bits):
         return None
     dataset = loaded(server, kind, bits, server.options.rows)
     dataset.build_index()
+    dataset.find_truth()
     check_exact(dataset)
-    rates = {}
-    for backends in (1, 2):
-        _, rates[str(backends)] = server.pgbench(dataset.knn_script(), settings=FORCED, backends=backends)
-        print(f"  {backends} backends: {rates[str(backends)]:,.0f} queries/s", flush=True)
-    return {"rows": dataset.rows, "rates": rates}
+    rates = scaling(server, dataset.knn_script())
+    empty = scaling(server, dataset.empty_script())  # how much two cores are worth on this machine
+    print(f"  1 and 2 backends: {rates['1']:,.0f} and {rates['2']:,.0f} queries/s; {empty['1']:,.0f} and {empty['2']:,.0f} "
+          "empty statements/s", flush=True)
+    return {"rows": dataset.rows, "rates": rates, "empty_rates": empty}
+
+
+def scaling(server, script):
+    """Transactions a second of one backend, on the better of two cores, and of two."""
+    alone = [server.pgbench(script, settings=FORCED, cores=[core])[1] for core in CORES[:2]]
+    return {"1": max(alone), "2": server.pgbench(script, settings=FORCED, cores=CORES[:2])[1]}
 
 
 def measure_large(server, kind, bits):

@@ -25,11 +25,11 @@ namespace {
 
 using Code = std::vector<uint8_t>;
 
-constexpr int kLatent = 32;         // dimensions of L32
-constexpr int kComponents = 2000;   // Gaussians of L32
-constexpr float kSpread = 0.6f;     // their standard deviation, in that of their centres
-constexpr int kEmbedding = 1280;    // bytes of an embedding
-constexpr int kFlips = 6;           // at most, in a repeated code
+constexpr int kLatent = 32;        // dimensions of L32
+constexpr int kComponents = 2000;  // Gaussians of L32
+constexpr float kSpread = 0.6f;    // their standard deviation, in that of their centres
+constexpr int kEmbedding = 1280;   // bytes of an embedding
+constexpr int kFlips = 6;          // at most, in a repeated code
 
 [[noreturn]] void die(const std::string &message) {
     std::fprintf(stderr, "make_codes: %s\n", message.c_str());
@@ -156,7 +156,8 @@ void write_codes(const std::string &path, size_t count, int bits, const Generato
     if (std::fclose(file) != 0) die("cannot write \"" + path + "\"");
 }
 
-Generator generator(const std::string &kind, int bits, size_t queries, uint64_t seed, char **files, int count) {
+Generator generator(const std::string &kind, int bits, size_t queries, uint64_t seed, char **files,
+                    int count) {
     if (kind == "uniform" && count == 0) return uniform(seed);
     if (kind == "L32" && count == 0) return mixture(bits, seed);
     if (kind == "real" && count == 1) return repeated(read_file(files[0]), bits, queries, seed);

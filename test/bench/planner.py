@@ -3,6 +3,8 @@ sequential scan forced, and as planned. A cell is wrong where the plan chosen ta
 
 import json
 
+import psycopg2
+
 from datasets import loaded, use_index, use_scan
 
 SIZES = [1_000, 20_000, 200_000, 1_000_000]
@@ -65,7 +67,11 @@ def best_time(server, search, query, node):
     server.set(statement_timeout=LIMIT_MS)
     best = None
     for _ in range(ROUNDS):
-        plan = server.value("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + search, [query])
+        try:
+            plan = server.value("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + search, [query])
+        except psycopg2.errors.QueryCanceled:
+            best = LIMIT_MS
+            break
         plan = plan if isinstance(plan, list) else json.loads(plan)
         if node not in json.dumps(plan[0]["Plan"]):
             best = None

@@ -28,7 +28,8 @@ def panel(title, ours, hnsw):
     approximate = ours["approximate"] if ours else None
     times = [point["ms"] for point in points] + ([ours["ms"]] if ours else []) + ([approximate["ms"]] if approximate else [])
     recalls = [point["recall"] for point in points] + ([approximate["recall"]] if approximate else [])
-    low, high = math.floor(math.log10(min(times))), max(math.ceil(math.log10(max(times))), math.floor(math.log10(min(times))) + 1)
+    low = math.floor(math.log10(min(times)))
+    high = max(math.ceil(math.log10(max(times))), low + 1)
     worst = min(0.9, math.floor(10 * min(recalls, default=0.9)) / 10)
     width, height = PANEL_WIDTH - LEFT - RIGHT, PANEL_HEIGHT - TOP - BOTTOM
 
@@ -71,7 +72,10 @@ def render(raw):
         ours, hnsw = raw.get(f"knn{bits}.{kind}.{bits}"), raw.get(f"hnsw{bits}.{kind}.{bits}")
         if ours or hnsw:
             rows = (ours or hnsw)["rows"]
-            panels.append(panel(f"{kind}, {bits} bits, {rows:,} rows", ours, hnsw))
+            title = f"{kind}, {bits} bits, {rows:,} rows"
+            if hnsw and hnsw["rows"] != rows:
+                title += f" (HNSW: {hnsw['rows']:,})"
+            panels.append(panel(title, ours, hnsw))
     rows = max(1, math.ceil(len(panels) / COLUMNS))
     width, height = COLUMNS * PANEL_WIDTH, rows * PANEL_HEIGHT + 30
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">',

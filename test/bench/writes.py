@@ -49,7 +49,8 @@ def slowest(server, query, insert):
     if inserting:
         server.finish_pgbench(inserting)
     result = {"mean_ms": mean, "p99_ms": percentile_of_logs(log, 0.99)}
-    print(f"  query {'beside inserts' if insert else 'quiet'}: mean {mean:.3f} ms, p99 {result['p99_ms']:.3f} ms", flush=True)
+    when = "beside inserts" if insert else "quiet"
+    print(f"  query {when}: mean {mean:.3f} ms, p99 {result['p99_ms']:.3f} ms", flush=True)
     return result
 
 
