@@ -5,6 +5,7 @@
 #include "index/access_method.h"
 #include "index/directory.h"
 #include "index/entry.h"
+#include "index/growing_array.h"
 #include "index/inspect.h"
 
 extern "C" {
@@ -144,12 +145,7 @@ struct LeafCheck {
 
 static void keep_segment(const Segment &segment, void *check_pointer) {
     auto check = static_cast<LeafCheck *>(check_pointer);
-    if (check->count == check->room) {
-        check->room = Max(check->room * 2, INT64CONST(64));
-        check->segments = static_cast<Segment *>(
-            check->segments == nullptr ? palloc(sizeof(Segment) * check->room)
-                                       : repalloc_huge(check->segments, sizeof(Segment) * check->room));
-    }
+    make_room(&check->segments, check->count, &check->room);
     check->segments[check->count++] = segment;
 }
 
@@ -200,7 +196,7 @@ static void check_leaf(CheckState *state, const Directory &directory, uint32 lea
                                    directory.entries[leaf], entries));
 }
 
-static void count_ref(PageRef /* ref */, void *count) {
+static void count_ref(PageRef /* ref */, PageKind /* kind */, void *count) {
     ++*static_cast<int64 *>(count);
 }
 

@@ -20,36 +20,41 @@ LeafColumns leaf_columns(Page page, int words) {
     return columns;
 }
 
-// --- root pages
-// ---------------------------------------------------------------------------------------------
+// --- root pages -----------------------------------------------------------------------------------
 
-// Goes through the chain of root pages and hands over the references with their number; stops after `limit`.
+// Goes through the chain of root pages; stops after `limit` references.
 struct RootWalk {
     Relation index;
     const Tier *tier;
+    const Root *first;  // which says what kind each reference is of
     uint32 limit;
-    RefVisitor visit_root;  // may be null
-    void (*visit)(uint32 number, PageRef ref, void *state);
+    bool roots;  // are visited too
+    RefVisitor visit;
     void *state;
 };
 
+static PageKind kind_of_ref(const Root &root, uint32 number) {
+    if (number < root.leaf_pages) return kLeafPage;
+    return number < root.leaf_pages + root.segment_pages ? kSegmentPage : kCodePage;
+}
+
 static void walk_roots(const RootWalk &walk) {
-    PageRef root = walk.tier->root;
+    PageRef ref = walk.tier->root;
     uint32 number = 0;
     // Every root page but the last is full, so the tier's number of pages ends the walk of any chain.
-    while (root.block != 0 && number < walk.limit) {
+    while (ref.block != 0 && number < walk.limit) {
         CHECK_FOR_INTERRUPTS();
-        if (walk.visit_root != nullptr) walk.visit_root(root, walk.state);
-        Buffer buffer = read_ref(walk.index, root, kRootPage, kAnyWords);
+        if (walk.roots) walk.visit(ref, kRootPage, walk.state);
+        Buffer buffer = read_ref(walk.index, ref, kRootPage, kAnyWords);
         Page page = BufferGetPage(buffer);
         int count = page_count(page);
         PageRef next = page_root(page)->next;
         if (count == 0 || (next.block != 0 && count < kRefsPerPage))
-            report_corruption(walk.index, root.block, psprintf("The root page has %d references.", count));
-        for (int i = 0; i < count && number < walk.limit; i++)
-            walk.visit(number++, root_refs(page)[i], walk.state);
+            report_corruption(walk.index, ref.block, psprintf("The root page has %d references.", count));
+        for (int i = 0; i < count && number < walk.limit; i++, number++)
+            walk.visit(root_refs(page)[i], kind_of_ref(*walk.first, number), walk.state);
         UnlockReleaseBuffer(buffer);
-        root = next;
+        ref = next;
     }
     if (number < walk.limit)
         report_corruption(walk.index, walk.tier->root.block,
@@ -67,39 +72,16 @@ TierStatistics read_statistics(Relation index, const Tier &tier) {
     return read_root(index, tier).statistics;
 }
 
-struct PlainVisit {
-    RefVisitor visit;
-    void *state;
-};
-
-static void visit_plain_root(PageRef ref, void *state) {
-    auto plain = static_cast<PlainVisit *>(state);
-    plain->visit(ref, plain->state);
-}
-static void visit_plain(uint32 /* number */, PageRef ref, void *state) {
-    visit_plain_root(ref, state);
-}
-
 void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *state) {
     Root root = read_root(index, tier);
-    PlainVisit plain = {visit, state};
-    walk_roots({index, &tier, root.leaf_pages + root.segment_pages + tier.code_pages, visit_plain_root,
-                visit_plain, &plain});
+    walk_roots(
+        {index, &tier, &root, root.leaf_pages + root.segment_pages + tier.code_pages, true, visit, state});
 }
 
-// --- leaves
-// -------------------------------------------------------------------------------------------------
+// --- leaves ---------------------------------------------------------------------------------------
 
-static void keep_ref(uint32 number, PageRef ref, void *state) {
-    auto tier = static_cast<TierDirectory *>(state);
-    if (number < tier->leaf_pages_count)
-        tier->leaf_pages[number] = ref;
-    else
-        tier->segment_pages[number - tier->leaf_pages_count] = ref;
-}
-
-static uint32 pages_for(uint64 things, int per_page) {
-    return static_cast<uint32>((things + per_page - 1) / per_page);
+static void keep_ref(PageRef ref, PageKind /* kind */, void *next) {
+    *(*static_cast<PageRef **>(next))++ = ref;
 }
 
 static void load_refs(Directory *directory, const Tier &tier, TierDirectory *view) {
@@ -117,7 +99,8 @@ static void load_refs(Directory *directory, const Tier &tier, TierDirectory *vie
     view->leaf_pages = static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * count, MCXT_ALLOC_HUGE));
     view->segment_pages = view->leaf_pages + view->leaf_pages_count;
     view->segments = static_cast<Segment **>(palloc0(sizeof(Segment *) * view->segment_pages_count));
-    walk_roots({directory->index, &tier, count, nullptr, keep_ref, view});
+    PageRef *next = view->leaf_pages;
+    walk_roots({directory->index, &tier, &root, count, false, keep_ref, &next});
 }
 
 // A page's leaves, from the directory's leaf number `first` on.
@@ -166,8 +149,8 @@ void load_directory(Relation index, const Meta &meta, const uint64 *const *queri
     // The kernel writes distances by the block.
     const Size room = static_cast<Size>(directory->leaves) + hamming::kBlock;
     auto shorts =
-        static_cast<uint16 *>(palloc_extended(room * sizeof(uint16) * (2 + queries_count), MCXT_ALLOC_HUGE));
-    auto longs = static_cast<uint32 *>(palloc_extended(room * sizeof(uint32) * 2, MCXT_ALLOC_HUGE));
+        static_cast<uint16 *>(arena_alloc(directory->context, room * sizeof(uint16) * (2 + queries_count)));
+    auto longs = static_cast<uint32 *>(arena_alloc(directory->context, room * sizeof(uint32) * 2));
     directory->rmin = shorts;
     directory->rmax = shorts + room;
     directory->first_segment = longs;

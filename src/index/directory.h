@@ -20,6 +20,11 @@ struct Segment {
 };
 constexpr int kSegmentsPerPage = (kPageEnd - kCodesOffset) / static_cast<int>(sizeof(Segment));
 
+// Pages that so many things fill.
+inline uint32 pages_for(uint64 things, int per_page) {
+    return static_cast<uint32>((things + per_page - 1) / per_page);
+}
+
 // Leaf pages have the centroids, blocked by eight as codes are, then what belongs to each.
 struct LeafColumns {
     uint16 *rmin;
@@ -72,9 +77,9 @@ inline PageRef *root_refs(Page page) {
     return reinterpret_cast<PageRef *>(page_root(page) + 1);
 }
 
-// Calls `visit` for every page of the tier, root pages included, and for each says where the reference
-// stands. ERROR (index_corrupted) where the chain of root pages does not hold what the tier says.
-using RefVisitor = void (*)(PageRef ref, void *state);
+// Calls `visit` for every page of the tier, root pages included, with its kind as the root pages tell it.
+// ERROR (index_corrupted) where the chain of root pages does not hold what the tier says.
+using RefVisitor = void (*)(PageRef ref, PageKind kind, void *state);
 void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *state);
 
 TierStatistics read_statistics(Relation index, const Tier &tier);

@@ -54,8 +54,7 @@ static void admit_to_index(Relation index, Cache *cache, const Entry &entry) {
         abandon_meta_change(&change);
 }
 
-// --- pending pages
-// ------------------------------------------------------------------------------------------
+// --- pending pages --------------------------------------------------------------------------------
 
 // The page, locked, if it still takes entries. Without `wait` only if the lock is free; *busy says it was
 // not.
@@ -119,7 +118,6 @@ static bool add_pending_page(Relation index, Cache *cache, const Entry &entry, c
     *merge_due = meta->pending_count >= kPendingLimit;
     PGAlignedBlock image;
     init_page(image.data, kPendingPage, meta->words(), ref.serial);
-    set_count(image.data, Layout::of_words(meta->words()), 0);
     append_entry(image.data, Layout::of_words(meta->words()), entry.code, tid);
     PageChange page = {buffer, image.data};
     finish_meta_change(&change, &page);
@@ -160,19 +158,13 @@ static void insert_hash(Relation index, Cache *cache, const Entry &entry, const 
     }
 }
 
-// --- null pages
-// ---------------------------------------------------------------------------------------------
-
-static bool takes_null(Page page) {
-    return !PageIsNew(page) && page_trailer(page)->kind == kNullPage && page_trailer(page)->retired == 0 &&
-           page_count(page) < Layout::of_words(0).capacity;
-}
+// --- null pages -----------------------------------------------------------------------------------
 
 static Buffer lock_null_page(Relation index, BlockNumber known) {
     if (known == InvalidBlockNumber || known == kMetaBlock || known >= RelationGetNumberOfBlocks(index))
         return InvalidBuffer;
     Buffer buffer = read_page(index, known, kAnyWords, BUFFER_LOCK_EXCLUSIVE);
-    if (takes_null(BufferGetPage(buffer))) return buffer;
+    if (null_page_has_room(BufferGetPage(buffer))) return buffer;
     UnlockReleaseBuffer(buffer);
     note_null_page(index, known, false);
     return InvalidBuffer;
@@ -185,11 +177,10 @@ static void insert_null(Relation index, const ItemPointerData *tid) {
     if (BufferIsValid(buffer)) return append_to(index, buffer, 0, nullptr, tid);
     buffer = allocate_null_page(index);
     PGAlignedBlock image;
-    if (takes_null(BufferGetPage(buffer))) {
+    if (null_page_has_room(BufferGetPage(buffer))) {
         memcpy(image.data, BufferGetPage(buffer), BLCKSZ);
     } else {
         init_page(image.data, kNullPage, 0, 0);
-        set_count(image.data, Layout::of_words(0), 0);
     }
     append_entry(image.data, Layout::of_words(0), nullptr, tid);
     MetaChange change;

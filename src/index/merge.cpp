@@ -2,6 +2,7 @@
 // order.
 #include "index/merge.h"
 
+#include "index/growing_array.h"
 #include "index/recycle.h"
 #include "index/row_store.h"
 #include "index/tier_builder.h"
@@ -78,37 +79,38 @@ struct PageList {
     int64 room;
 };
 
-static void add_ref(PageRef ref, void *state) {
-    auto list = static_cast<PageList *>(state);
-    if (list->count == list->room) {
-        list->room = Max(list->room * 2, INT64CONST(1024));
-        Size size = list->room * sizeof(PageRef);
-        list->refs = static_cast<PageRef *>(list->refs == nullptr ? palloc_extended(size, MCXT_ALLOC_HUGE)
-                                                                  : repalloc_huge(list->refs, size));
-    }
+// The pages of the sources, and those of them that have rows of a tier.
+struct SourcePages {
+    PageList all;
+    PageList codes;
+};
+
+static void add_ref(PageList *list, PageRef ref) {
+    make_room(&list->refs, list->count, &list->room);
     list->refs[list->count++] = ref;
 }
 
-// All rows of the sources, and in `retiring` all their pages.
+static void add_tier_page(PageRef ref, PageKind kind, void *state) {
+    auto pages = static_cast<SourcePages *>(state);
+    add_ref(&pages->all, ref);
+    if (kind == kCodePage) add_ref(&pages->codes, ref);
+}
+
+// All rows of the sources; in `retiring` all their pages.
 static RowStore *collect_rows(Relation index, const Meta &meta, const Sources &sources, PageList *retiring) {
     const int words = meta.words();
     RowStore *rows = make_row_store(words, maintenance_work_mem * INT64CONST(1024) / 2);
+    SourcePages pages = {};
     for (uint32 p = 0; p < sources.pending_count; p++) close_page(index, meta.pending[p], words);
     for (uint32 p = 0; p < sources.pending_count; p++) {
         copy_rows(index, meta.pending[p], kPendingPage, words, rows);
-        add_ref(meta.pending[p], retiring);
+        add_ref(&pages.all, meta.pending[p]);
     }
-    for (uint32 t = sources.first_tier; t < meta.tiers_count; t++) {
-        int64 first = retiring->count;
-        visit_tier_pages(index, meta.tiers[t], add_ref, retiring);
-        // Code pages are the last of a root page's references; the others have no rows.
-        for (int64 r = first; r < retiring->count; r++) {
-            Buffer buffer = read_page(index, retiring->refs[r].block, words, BUFFER_LOCK_SHARE);
-            bool has_rows = page_trailer(BufferGetPage(buffer))->kind == kCodePage;
-            UnlockReleaseBuffer(buffer);
-            if (has_rows) copy_rows(index, retiring->refs[r], kCodePage, words, rows);
-        }
-    }
+    for (uint32 t = sources.first_tier; t < meta.tiers_count; t++)
+        visit_tier_pages(index, meta.tiers[t], add_tier_page, &pages);
+    for (int64 c = 0; c < pages.codes.count; c++)
+        copy_rows(index, pages.codes.refs[c], kCodePage, words, rows);
+    *retiring = pages.all;
     return rows;
 }
 

@@ -14,6 +14,7 @@
 // When a third of all segments would be read anyway, they are read in the order of their pages.
 #include "index/access_method.h"
 #include "index/arena.h"
+#include "index/growing_array.h"
 #include "index/scan.h"
 #include "pg/settings.h"
 
@@ -65,7 +66,8 @@ struct OrderedScan {
     uint8 *leaf_taken;
     int32 leaf_heads[pg::kMaxBits + 2];
     Waiting *waiting;
-    int32 waiting_count, waiting_room;
+    int32 waiting_count;
+    int64 waiting_room;
     int32 segment_heads[pg::kMaxBits + 2];
     int64 queued[pg::kMaxBits + 2];  // segments that wait at each bound, those of closed leaves included
     int64 segments_read;
@@ -74,8 +76,7 @@ struct OrderedScan {
     uint64 row_code[kMaxWords];
 };
 
-// --- candidates
-// ---------------------------------------------------------------------------------------------
+// --- candidates -----------------------------------------------------------------------------------
 
 static int32 take_slot(ScanState *state) {
     OrderedScan *o = state->ordered;
@@ -133,7 +134,7 @@ static void add_candidate(const Found &row, void *state_pointer) {
     if (row.distance <= o->done_through || row.distance > o->horizon) return;
     int32 slot = take_slot(state);
     Candidate *candidate = &o->candidates[slot];
-    candidate->tid = static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(&row.tid)) << 16 | row.tid.ip_posid;
+    candidate->tid = pack_tid(&row.tid);
     candidate->all_visible = row.all_visible;
     candidate->next = none;
     if (o->codes != nullptr)
@@ -149,8 +150,7 @@ static void add_candidate(const Found &row, void *state_pointer) {
     o->within++;
 }
 
-// --- leaves and segments
-// ------------------------------------------------------------------------------------
+// --- leaves and segments --------------------------------------------------------------------------
 
 static int bound_of(const ScanState *state, uint32 leaf, int rmin, int rmax) {
     const OrderedScan *o = state->ordered;
@@ -176,13 +176,7 @@ static void queue_segment(const Segment &segment, void *open_pointer) {
     if (bound > o->horizon) return;
     Run run = {segment.page, segment.start, segment.count, static_cast<uint16>(bound)};
     if (bound <= open->now) return add_run(&state->runs, run);
-    if (o->waiting_count == o->waiting_room) {
-        o->waiting_room = Max(o->waiting_room * 2, 1024);
-        Size size = sizeof(Waiting) * o->waiting_room;
-        o->waiting =
-            static_cast<Waiting *>(o->waiting == nullptr ? MemoryContextAllocHuge(state->context, size)
-                                                         : repalloc_huge(o->waiting, size));
-    }
+    make_room(&o->waiting, o->waiting_count, &o->waiting_room);
     o->queued[bound]++;
     o->waiting[o->waiting_count] = {run, o->segment_heads[bound]};
     o->segment_heads[bound] = o->waiting_count++;
@@ -193,39 +187,47 @@ static void open_leaf(ScanState *state, uint32 leaf, int now) {
     visit_segments(state->directory, leaf, queue_segment, &open);
 }
 
+// The bound of a leaf that is still to be opened in this band; `none` for the others.
+static int waiting_bound(const ScanState *state, uint32 leaf) {
+    const OrderedScan *o = state->ordered;
+    const Directory &directory = state->directory;
+    int bound = bound_of(state, leaf, directory.rmin[leaf], directory.rmax[leaf]);
+    if (bound > o->horizon || o->leaf_taken[leaf] || is_done(state, leaf, directory.rmax[leaf]) ||
+        !leaf_passes_filters(state, leaf))
+        return none;
+    return bound;
+}
+
 static void queue_leaves(ScanState *state) {
     OrderedScan *o = state->ordered;
-    const Directory &directory = state->directory;
-    for (uint32 leaf = directory.leaves; leaf-- > 0;) {  // so that each list is in the order of pages
-        int bound = bound_of(state, leaf, directory.rmin[leaf], directory.rmax[leaf]);
-        if (bound > o->horizon || o->leaf_taken[leaf] || is_done(state, leaf, directory.rmax[leaf]) ||
-            !leaf_passes_filters(state, leaf))
-            continue;
+    for (uint32 leaf = state->directory.leaves; leaf-- > 0;) {  // so that each list is in the order of pages
+        int bound = waiting_bound(state, leaf);
+        if (bound == none) continue;
         o->next_leaf[leaf] = o->leaf_heads[bound];
         o->leaf_heads[bound] = static_cast<int32>(leaf);
-        o->queued[bound] += segments_of_leaf(directory, leaf);
+        o->queued[bound] += segments_of_leaf(state->directory, leaf);
     }
     o->leaves_queued = true;
 }
 
-// What waits at `bound` is opened or read at level `now`.
-static void open_bound(ScanState *state, int bound, int now) {
+// The segments of open leaves that wait at `bound` are to be read now.
+static void take_segments(ScanState *state, int bound) {
     OrderedScan *o = state->ordered;
-    for (int32 leaf = o->leaf_heads[bound]; leaf != none; leaf = o->next_leaf[leaf]) {
-        open_leaf(state, static_cast<uint32>(leaf), now);
-        o->leaf_taken[leaf] = 1;
-    }
-    o->leaf_heads[bound] = none;
     for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
         add_run(&state->runs, o->waiting[s].run);
     o->segment_heads[bound] = none;
-    o->queued[bound] = 0;
 }
 
 static void open_level(ScanState *state) {
     OrderedScan *o = state->ordered;
     state->runs.count = state->runs.next = 0;
-    open_bound(state, o->level, o->level);
+    for (int32 leaf = o->leaf_heads[o->level]; leaf != none; leaf = o->next_leaf[leaf]) {
+        open_leaf(state, static_cast<uint32>(leaf), o->level);
+        o->leaf_taken[leaf] = 1;
+    }
+    o->leaf_heads[o->level] = none;
+    take_segments(state, o->level);
+    o->queued[o->level] = 0;
     sort_runs(&state->runs);
 }
 
@@ -240,17 +242,11 @@ static void consider_page_order(ScanState *state) {
     if (left * 3 < static_cast<int64>(state->directory.segments)) return;
     o->in_page_order = true;
     // Segments of open leaves are few and in no order; then the leaves, which lie as their pages do.
-    for (int bound = o->level + 1; bound <= o->horizon; bound++)
-        for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
-            add_run(&state->runs, o->waiting[s].run);
+    for (int bound = o->level + 1; bound <= o->horizon; bound++) take_segments(state, bound);
     sort_runs(&state->runs);
     int64 sorted = state->runs.count;
-    const Directory &directory = state->directory;
-    for (uint32 leaf = 0; leaf < directory.leaves; leaf++)
-        if (!o->leaf_taken[leaf] &&
-            bound_of(state, leaf, directory.rmin[leaf], directory.rmax[leaf]) <= o->horizon &&
-            !is_done(state, leaf, directory.rmax[leaf]) && leaf_passes_filters(state, leaf))
-            open_leaf(state, leaf, o->horizon);
+    for (uint32 leaf = 0; leaf < state->directory.leaves; leaf++)
+        if (waiting_bound(state, leaf) != none) open_leaf(state, leaf, o->horizon);
     merge_runs(&state->runs, sorted);
     for (int bound = o->level + 1; bound <= pg::kMaxBits; bound++) {
         o->leaf_heads[bound] = o->segment_heads[bound] = none;
@@ -258,8 +254,7 @@ static void consider_page_order(ScanState *state) {
     }
 }
 
-// --- bands
-// --------------------------------------------------------------------------------------------------
+// --- bands ----------------------------------------------------------------------------------------
 
 // The distance up to which centroids hold at least so much, counted in leaves or in rows.
 static int distance_holding(const ScanState *state, uint32 first, uint32 count, int64 wanted, bool rows) {
@@ -388,8 +383,7 @@ bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
     int32 slot = o->heads[o->level];
     const Candidate &candidate = o->candidates[slot];
     o->heads[o->level] = candidate.next;
-    ItemPointerSet(tid, static_cast<BlockNumber>(candidate.tid >> 16),
-                   static_cast<OffsetNumber>(candidate.tid & 0xFFFF));
+    unpack_tid(candidate.tid, tid);
     state->row_all_visible = candidate.all_visible;
     if (o->codes != nullptr) {
         memcpy(o->row_code, o->codes + static_cast<Size>(slot) * state->layout.words,

@@ -117,6 +117,15 @@ inline ItemPointerData row_tid(const ItemPointerData *tid) {
     return row;
 }
 
+// A stored TID as a number.
+inline uint64 pack_tid(const ItemPointerData *tid) {
+    return static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 |
+           ItemPointerGetOffsetNumberNoCheck(tid);
+}
+inline void unpack_tid(uint64 packed, ItemPointer tid) {
+    ItemPointerSet(tid, static_cast<BlockNumber>(packed >> 16), static_cast<OffsetNumber>(packed & 0xFFFF));
+}
+
 // Word w of entry i lies at page_codes()[code_offset(i, words) + w * kBlock].
 inline int code_offset(int i, int words) {
     return i / hamming::kBlock * hamming::kBlock * words + i % hamming::kBlock;

@@ -78,6 +78,11 @@ void note_null_page(Relation index, BlockNumber block, bool has_room) {
     RecordPageWithFreeSpace(index, block, has_room ? null_page_room : 0);
 }
 
+bool null_page_has_room(Page page) {
+    return !PageIsNew(page) && page_trailer(page)->kind == kNullPage && page_trailer(page)->retired == 0 &&
+           page_count(page) < Layout::of_words(0).capacity;
+}
+
 Buffer allocate_null_page(Relation index) {
     for (int i = 0; i < tries; i++) {
         BlockNumber block = GetPageWithFreeSpace(index, null_page_room);
@@ -87,9 +92,7 @@ Buffer allocate_null_page(Relation index) {
         LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
         Page page = BufferGetPage(buffer);
         bool sound = PageIsNew(page) || find_damage(page, kAnyWords) == nullptr;
-        if (sound && !PageIsNew(page) && page_trailer(page)->kind == kNullPage &&
-            page_trailer(page)->retired == 0 && page_count(page) < Layout::of_words(0).capacity)
-            return buffer;
+        if (sound && null_page_has_room(page)) return buffer;
         if (sound && is_recyclable(page)) {
             note_null_page(index, block, true);
             return buffer;

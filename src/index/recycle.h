@@ -19,6 +19,8 @@ bool is_recyclable(Page page);
 // the end of the file.
 Buffer allocate_page(Relation index);
 
+// Whether the page is a null page that takes more.
+bool null_page_has_room(Page page);
 // A null page with room, or a page that can become one, locked exclusively.
 Buffer allocate_null_page(Relation index);
 // What the free space map says of a null page: that it has room for more, or none.

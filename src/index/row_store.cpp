@@ -7,14 +7,6 @@ extern "C" {
 
 namespace imagehash::index {
 
-uint64 pack_tid(const ItemPointerData *tid) {
-    return static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 |
-           ItemPointerGetOffsetNumberNoCheck(tid);
-}
-void unpack_tid(uint64 packed, ItemPointer tid) {
-    ItemPointerSet(tid, static_cast<BlockNumber>(packed >> 16), static_cast<OffsetNumber>(packed & 0xFFFF));
-}
-
 RowStore *make_row_store(int words, int64 memory) {
     auto store = static_cast<RowStore *>(palloc0(sizeof(RowStore)));
     store->words = words;

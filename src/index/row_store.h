@@ -25,8 +25,6 @@ struct RowStore {
 constexpr int row_size(int words) {
     return (words + 1) * static_cast<int>(sizeof(uint64));
 }
-uint64 pack_tid(const ItemPointerData *tid);
-void unpack_tid(uint64 packed, ItemPointer tid);
 
 // In the current memory context; `memory` in bytes.
 RowStore *make_row_store(int words, int64 memory);

@@ -67,8 +67,7 @@ void hamming_endscan(IndexScanDesc scan) {
     pfree(state);
 }
 
-// --- start
-// --------------------------------------------------------------------------------------------------
+// --- start ----------------------------------------------------------------------------------------
 
 static void load_leaves(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
@@ -138,8 +137,7 @@ static void start_scan(IndexScanDesc scan) {
     MemoryContextSwitchTo(old);
 }
 
-// --- rows in no order
-// ---------------------------------------------------------------------------------------
+// --- rows in no order -----------------------------------------------------------------------------
 
 static void keep_row(const Found &found, void *state_pointer) {
     auto state = static_cast<ScanState *>(state_pointer);
@@ -224,8 +222,7 @@ static bool next_row(IndexScanDesc scan, ItemPointer tid) {
     return true;
 }
 
-// --- index-only scans
-// ---------------------------------------------------------------------------------------
+// --- index-only scans -----------------------------------------------------------------------------
 //
 // PostgreSQL believes the visibility map when it gets a row, which is right only while the index page stays
 // pinned; we keep no pins, and a standby would not respect them. So rows are judged here, and only visible
@@ -300,8 +297,7 @@ bool hamming_canreturn(Relation /* index */, int /* attribute */) {
     return true;
 }
 
-// --- callbacks
-// ----------------------------------------------------------------------------------------------
+// --- callbacks ------------------------------------------------------------------------------------
 
 bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
     auto state = static_cast<ScanState *>(scan->opaque);

@@ -60,8 +60,7 @@ static double codes_per_leaf(int64 rows) {
     return 100 * Max(1.0, pow(static_cast<double>(rows) / 1e6, 0.6));
 }
 
-// --- sample and clustering
-// ----------------------------------------------------------------------------------
+// --- sample and clustering ------------------------------------------------------------------------
 
 // Draws `wanted` of the rows evenly, in order (Knuth, The Art of Computer Programming 2, 3.4.2 S).
 static int64 draw_sample(RowStore *rows, int64 wanted, uint64 *sample) {
@@ -136,8 +135,7 @@ static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *r
     return clustering;
 }
 
-// --- assigning and sorting
-// ----------------------------------------------------------------------------------
+// --- assigning and sorting ------------------------------------------------------------------------
 
 // What is sorted, as bytea: leaf, radius, code, TID; the first two as bytes that compare as numbers.
 struct SortRow {
@@ -206,8 +204,7 @@ static void write_sorted(const TierPlan &plan, Tuplesortstate *sort, TierWriter 
     MemoryContextDelete(copies);
 }
 
-// --- the whole
-// ----------------------------------------------------------------------------------------------
+// --- the whole ------------------------------------------------------------------------------------
 
 static TierWriter *make_writer(const TierPlan &plan, int words, const uint64 *centroids,
                                const int64 *leaf_counts, uint32 tight_leaves, uint32 leaves) {

@@ -1,11 +1,8 @@
 // Writing a tier's pages; see tier_writer.h.
 #include "index/tier_writer.h"
 
+#include "index/growing_array.h"
 #include "index/recycle.h"
-
-extern "C" {
-#include "utils/memutils.h"
-}
 
 namespace imagehash::index {
 
@@ -14,15 +11,6 @@ static const int segment_size = 128;
 // A segment is not begun at the end of a page for fewer rows than this.
 static const int smallest_rest = 32;
 static const uint32 serials_at_once = 1024;
-
-template <class T>
-static void make_room(T **array, int64 count, int64 *room) {
-    if (count < *room) return;
-    *room = Max(*room * 2, INT64CONST(256));
-    Size size = *room * sizeof(T);
-    *array = static_cast<T *>(*array == nullptr ? palloc_extended(size, MCXT_ALLOC_HUGE)
-                                                : repalloc_huge(*array, size));
-}
 
 static uint32 new_serial(TierWriter *writer) {
     if (writer->next_serial != nullptr) return (*writer->next_serial)++;
@@ -59,8 +47,7 @@ void start_tier(TierWriter *writer) {
         palloc_extended(sizeof(TierWriter::LeafRow) * writer->leaves, MCXT_ALLOC_HUGE));
 }
 
-// --- codes
-// --------------------------------------------------------------------------------------------------
+// --- codes ----------------------------------------------------------------------------------------
 
 static void end_page(TierWriter *writer) {
     if (!writer->page_started) return;
@@ -148,8 +135,7 @@ void widen_bounds(TierWriter *writer, uint16 bits) {
     }
 }
 
-// --- directory
-// ----------------------------------------------------------------------------------------------
+// --- directory ------------------------------------------------------------------------------------
 
 static void fill_leaf_page(const TierWriter *writer, char *page, uint32 first, int count) {
     LeafColumns columns = leaf_columns(page, writer->words);
@@ -197,9 +183,8 @@ Tier finish_tier(TierWriter *writer, const TierStatistics &statistics) {
     Root header;
     memset(&header, 0, sizeof header);
     header.statistics = statistics;
-    header.leaf_pages = (writer->written_leaves + per_leaf_page - 1) / per_leaf_page;
-    header.segment_pages =
-        static_cast<uint32>((writer->segments_count + kSegmentsPerPage - 1) / kSegmentsPerPage);
+    header.leaf_pages = pages_for(writer->written_leaves, per_leaf_page);
+    header.segment_pages = pages_for(writer->segments_count, kSegmentsPerPage);
     int64 directory_pages = header.leaf_pages + header.segment_pages;
     int64 count = directory_pages + writer->refs_count;
     auto refs = static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * count, MCXT_ALLOC_HUGE));
@@ -226,7 +211,7 @@ Tier finish_tier(TierWriter *writer, const TierStatistics &statistics) {
     tier.leaves = writer->written_leaves;
     tier.segments = static_cast<uint32>(writer->segments_count);
     tier.code_pages = static_cast<uint32>(writer->refs_count);
-    tier.pages = static_cast<uint32>(count + (count + kRefsPerPage - 1) / kRefsPerPage);
+    tier.pages = static_cast<uint32>(count) + pages_for(count, kRefsPerPage);
     tier.entries = writer->entries;
     pfree(refs);
     return tier;

@@ -29,7 +29,7 @@ struct Sweep {
     int64 dead[kMaxTiers];
 };
 
-static void expect_page(PageRef ref, void *state) {
+static void expect_page(PageRef ref, PageKind /* kind */, void *state) {
     auto sweep = static_cast<Sweep *>(state);
     if (ref.block >= sweep->blocks) return;  // reported by who reads it
     sweep->serials[ref.block] = ref.serial;
@@ -44,7 +44,8 @@ static void expect_pages(Sweep *sweep) {
     sweep->serials = static_cast<uint32 *>(
         palloc_extended(sizeof(uint32) * sweep->blocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     sweep->tiers = static_cast<uint8 *>(palloc_extended(sweep->blocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    for (uint32 p = 0; p < sweep->meta.pending_count; p++) expect_page(sweep->meta.pending[p], sweep);
+    for (uint32 p = 0; p < sweep->meta.pending_count; p++)
+        expect_page(sweep->meta.pending[p], kPendingPage, sweep);
     for (uint32 t = 0; t < sweep->meta.tiers_count; t++) {
         sweep->tier = static_cast<int>(t);
         visit_tier_pages(sweep->index, sweep->meta.tiers[t], expect_page, sweep);

@@ -1,11 +1,11 @@
 // Reading pages for a scan; see scan.h.
+#include "index/growing_array.h"
 #include "index/scan.h"
 
 #include <algorithm>
 
 extern "C" {
 #include "access/visibilitymap.h"
-#include "utils/memutils.h"
 }
 
 namespace imagehash::index {
@@ -19,12 +19,7 @@ bool leaf_passes_filters(const ScanState *state, uint32 leaf) {
 }
 
 void add_run(RunList *list, const Run &run) {
-    if (list->count == list->room) {
-        list->room = Max(list->room * 2, INT64CONST(256));
-        Size size = list->room * sizeof(Run);
-        list->runs = static_cast<Run *>(list->runs == nullptr ? palloc_extended(size, MCXT_ALLOC_HUGE)
-                                                              : repalloc_huge(list->runs, size));
-    }
+    make_room(&list->runs, list->count, &list->room);
     list->runs[list->count++] = run;
 }
 
@@ -83,10 +78,10 @@ static void visit_run(const PageVisit &visit, int start, int count, int threshol
         int position = start + hits[k].position;
         const ItemPointerData *tid = page_tid(visit.page, position);
         if (!tid_is_valid(tid) || !passes(visit, position, tid)) continue;
+        ItemPointerData row = row_tid(tid);
         Found found;
-        found.tid = row_tid(tid);
-        found.all_visible = is_all_visible(visit, &found.tid);
         found.tid = *tid;
+        found.all_visible = is_all_visible(visit, &row);
         found.distance = hits[k].distance;
         found.code = page_codes(visit.page);
         found.position = position;
