@@ -163,37 +163,28 @@ static void check_segment(CheckState *state, const Segment &segment, const uint6
     UnlockReleaseBuffer(buffer);
 }
 
-static void load_centroid(const Directory &directory, uint32 leaf, uint64 *centroid) {
-    const TierDirectory &view = tier_of_leaf(directory, leaf);
-    const uint32 capacity = leaf_capacity(directory.words);
-    uint32 place = leaf - view.first_leaf;
-    Buffer buffer = read_ref(directory.index, view.leaf_pages[place / capacity], kLeafPage, directory.words);
-    load_code(page_codes(BufferGetPage(buffer)), directory.words, static_cast<int>(place % capacity),
-              centroid);
-    UnlockReleaseBuffer(buffer);
-}
-
-static void check_leaf(CheckState *state, const Directory &directory, uint32 leaf, LeafCheck *check) {
+static void check_leaf(CheckState *state, const TierView &view, uint32 place, LeafCheck *check) {
+    const TierDirectory &leaves = *view.leaves;
     uint64 centroid[kMaxWords];
-    load_centroid(directory, leaf, centroid);
+    load_code(leaves.centroids, leaves.words, static_cast<int>(place), centroid);
     check->count = 0;
-    visit_segments(directory, leaf, keep_segment, check);
+    visit_segments(state->index, view.leaves, place, keep_segment, check);
     int64 entries = 0;
     for (int64 s = 0; s < check->count; s++) {
         const Segment &segment = check->segments[s];
-        if (segment.rmin < directory.rmin[leaf] || segment.rmax > directory.rmax[leaf])
+        if (segment.rmin < leaves.rmin[place] || segment.rmax > leaves.rmax[place])
             report_corruption(state->index, segment.page.block,
-                              psprintf("A segment has radii %u to %u, its leaf %u to %u.", segment.rmin,
-                                       segment.rmax, directory.rmin[leaf], directory.rmax[leaf]));
+                              psprintf("A segment has radii %u to %u, its leaf %d to %d.", segment.rmin,
+                                       segment.rmax, leaves.rmin[place], leaves.rmax[place]));
         // Bounds that rule nothing out are no statement about radii.
-        bool bounded = segment.rmin > 0 || segment.rmax < directory.bits;
+        bool bounded = segment.rmin > 0 || segment.rmax < leaves.bits;
         check_segment(state, segment, bounded ? centroid : nullptr);
         entries += segment.count;
     }
-    if (entries != directory.entries[leaf])
-        report_corruption(state->index, tier_of_leaf(directory, leaf).tier->root.block,
+    if (entries != leaves.entries[place])
+        report_corruption(state->index, view.tier->root.block,
                           psprintf("A leaf of %u entries has segments of " INT64_FORMAT ".",
-                                   directory.entries[leaf], entries));
+                                   leaves.entries[place], entries));
 }
 
 static void count_ref(PageRef /* ref */, PageKind /* kind */, void *count) {
@@ -211,8 +202,10 @@ static void check_tiers(CheckState *state) {
     }
     Directory directory;
     LeafCheck check = {state, nullptr, 0, 0};
-    load_directory(state->index, state->meta, nullptr, 0, &directory, nullptr);
-    for (uint32 leaf = 0; leaf < directory.leaves; leaf++) check_leaf(state, directory, leaf, &check);
+    make_directory(state->index, state->meta, load_tier, &directory);  // from the pages, not from memory
+    for (int t = 0; t < directory.tiers_count; t++)
+        for (uint32 place = 0; place < directory.tiers[t].leaves->leaves; place++)
+            check_leaf(state, directory.tiers[t], place, &check);
 }
 
 // What the meta page says is read like a scan reads it, and all other pages are looked at too.

@@ -3,7 +3,7 @@
 // The index says itself, measured when it was built, which share of its codes and pages a search for the k
 // nearest reads, and one for all within a radius, and how many rows lie within a radius (TierStatistics).
 #include "index/access_method.h"
-#include "index/directory.h"
+#include "index/directory_cache.h"
 #include "index/strategies.h"
 #include "pg/ball.h"
 
@@ -39,7 +39,7 @@ struct IndexFacts {
 };
 
 static void add_tier(Relation index, const Tier &tier, IndexFacts *facts) {
-    TierStatistics statistics = read_statistics(index, tier);
+    TierStatistics statistics = cached_statistics(index, tier);
     auto codes = static_cast<double>(tier.entries);
     double pages = tier.code_pages;
     facts->codes += codes;

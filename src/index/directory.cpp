@@ -1,8 +1,6 @@
 // Reading a tier's directory; see directory.h.
 #include "index/directory.h"
 
-#include "index/arena.h"
-
 extern "C" {
 #include "utils/memutils.h"
 }
@@ -80,150 +78,173 @@ void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *
 
 // --- leaves ---------------------------------------------------------------------------------------
 
-static void keep_ref(PageRef ref, PageKind /* kind */, void *next) {
-    *(*static_cast<PageRef **>(next))++ = ref;
+struct RefLists {
+    PageRef *leaf_pages;
+    PageRef *segment_pages;
+};
+
+static void keep_ref(PageRef ref, PageKind kind, void *lists_pointer) {
+    auto lists = static_cast<RefLists *>(lists_pointer);
+    *(kind == kLeafPage ? lists->leaf_pages : lists->segment_pages)++ = ref;
 }
 
-static void load_refs(Directory *directory, const Tier &tier, TierDirectory *view) {
-    view->tier = &tier;
-    view->leaf_pages_count = pages_for(tier.leaves, leaf_capacity(directory->words));
-    view->segment_pages_count = pages_for(tier.segments, kSegmentsPerPage);
-    Root root = read_root(directory->index, tier);
-    if (root.leaf_pages != view->leaf_pages_count || root.segment_pages != view->segment_pages_count)
-        report_corruption(
-            directory->index, tier.root.block,
-            psprintf("The root page has %u leaf pages and %u segment pages for %u leaves and %u "
-                     "segments.",
-                     root.leaf_pages, root.segment_pages, tier.leaves, tier.segments));
-    uint32 count = view->leaf_pages_count + view->segment_pages_count;
-    view->leaf_pages = static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * count, MCXT_ALLOC_HUGE));
-    view->segment_pages = view->leaf_pages + view->leaf_pages_count;
-    view->segments = static_cast<Segment **>(palloc0(sizeof(Segment *) * view->segment_pages_count));
-    PageRef *next = view->leaf_pages;
-    walk_roots({directory->index, &tier, &root, count, false, keep_ref, &next});
+// An array that belongs to the directory.
+template <typename T>
+static T *make_array(TierDirectory *directory, uint64 count) {
+    Size size = sizeof(T) * count;
+    directory->bytes += size;
+    return static_cast<T *>(
+        MemoryContextAllocExtended(directory->context, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
 }
 
 // A page's leaves, from the directory's leaf number `first` on.
-static void load_leaf_page(Directory *directory, PageRef ref, uint32 first, uint32 count,
-                           const uint64 *const *queries, int queries_count, uint16 *const *distances) {
-    Buffer buffer = read_ref(directory->index, ref, kLeafPage, directory->words);
+static void load_leaf_page(Relation index, PageRef ref, uint32 first, uint32 count,
+                           TierDirectory *directory) {
+    Buffer buffer = read_ref(index, ref, kLeafPage, directory->words);
     Page page = BufferGetPage(buffer);
     if (static_cast<uint32>(page_count(page)) != count)
-        report_corruption(directory->index, ref.block,
+        report_corruption(index, ref.block,
                           psprintf("The page has %d leaves, not %u.", page_count(page), count));
     LeafColumns columns = leaf_columns(page, directory->words);
+    memcpy(directory->centroids + static_cast<Size>(first) * directory->words, page_codes(page),
+           TYPEALIGN(hamming::kBlock, count) * directory->words * sizeof(uint64));
     memcpy(directory->rmin + first, columns.rmin, count * sizeof(uint16));
     memcpy(directory->rmax + first, columns.rmax, count * sizeof(uint16));
     memcpy(directory->first_segment + first, columns.first_segment, count * sizeof(uint32));
     memcpy(directory->entries + first, columns.entries, count * sizeof(uint32));
-    for (int q = 0; q < queries_count; q++)
-        hamming::best_kernel().distances(page_codes(page), count, directory->words, queries[q],
-                                         distances[q] + first);
     UnlockReleaseBuffer(buffer);
 }
 
-static void load_leaves(Directory *directory, const TierDirectory &view, const uint64 *const *queries,
-                        int queries_count, uint16 *const *distances) {
-    const uint32 capacity = leaf_capacity(directory->words);
-    for (uint32 p = 0; p < view.leaf_pages_count; p++) {
-        CHECK_FOR_INTERRUPTS();
-        load_leaf_page(directory, view.leaf_pages[p], view.first_leaf + p * capacity,
-                       Min(capacity, view.tier->leaves - p * capacity), queries, queries_count, distances);
+static void check_leaves(Relation index, const TierDirectory &directory, const PageRef *leaf_pages) {
+    for (uint32 i = 0; i < directory.leaves; i++) {
+        uint32 first = directory.first_segment[i], end = directory.first_segment[i + 1];
+        int rmin = directory.rmin[i], rmax = directory.rmax[i];
+        if (first <= end && end <= directory.segments && 0 <= rmin && rmin <= rmax && rmax <= directory.bits)
+            continue;
+        report_corruption(index, leaf_pages[i / leaf_capacity(directory.words)].block,
+                          psprintf("Leaf %u has segments %u to %u of %u, and radii %d to %d.", i, first, end,
+                                   directory.segments, rmin, rmax));
     }
 }
 
-void load_directory(Relation index, const Meta &meta, const uint64 *const *queries, int queries_count,
-                    Directory *directory, uint16 **distances) {
+static void load_leaves(Relation index, const Tier &tier, TierDirectory *directory) {
+    const uint32 capacity = leaf_capacity(directory->words);
+    const uint32 leaf_pages_count = pages_for(tier.leaves, capacity);
+    const uint32 segment_pages_count = pages_for(tier.segments, kSegmentsPerPage);
+    Root root = read_root(index, tier);
+    if (root.leaf_pages != leaf_pages_count || root.segment_pages != segment_pages_count)
+        report_corruption(
+            index, tier.root.block,
+            psprintf("The root page has %u leaf pages and %u segment pages for %u leaves and %u "
+                     "segments.",
+                     root.leaf_pages, root.segment_pages, tier.leaves, tier.segments));
+    directory->statistics = root.statistics;
+    directory->segment_pages = make_array<PageRef>(directory, segment_pages_count);
+    directory->segments_of_page = make_array<Segment *>(directory, segment_pages_count);
+    auto leaf_pages =
+        static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * leaf_pages_count, MCXT_ALLOC_HUGE));
+    RefLists lists = {leaf_pages, directory->segment_pages};
+    walk_roots({index, &tier, &root, leaf_pages_count + segment_pages_count, false, keep_ref, &lists});
+
+    // The kernel reads centroids, and the scan bounds, by the block.
+    const uint64 room = TYPEALIGN(hamming::kBlock, tier.leaves);
+    directory->centroids = make_array<uint64>(directory, room * directory->words);
+    directory->rmin = make_array<int16>(directory, room);
+    directory->rmax = make_array<int16>(directory, room);
+    directory->first_segment = make_array<uint32>(directory, tier.leaves + UINT64CONST(1));
+    directory->entries = make_array<uint32>(directory, tier.leaves);
+    for (uint32 p = 0; p < leaf_pages_count; p++) {
+        CHECK_FOR_INTERRUPTS();
+        load_leaf_page(index, leaf_pages[p], p * capacity, Min(capacity, tier.leaves - p * capacity),
+                       directory);
+    }
+    directory->first_segment[tier.leaves] = tier.segments;
+    check_leaves(index, *directory, leaf_pages);
+    pfree(leaf_pages);
+}
+
+TierDirectory *load_tier(Relation index, const Tier &tier, int words, int bits) {
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hamming tier", ALLOCSET_SMALL_SIZES);
+    auto directory = static_cast<TierDirectory *>(MemoryContextAllocZero(context, sizeof(TierDirectory)));
+    directory->context = context;
+    directory->id = tier.id;
+    directory->words = words;
+    directory->bits = bits;
+    directory->leaves = tier.leaves;
+    directory->segments = tier.segments;
+    directory->root_block = tier.root.block;
+    load_leaves(index, tier, directory);
+    return directory;
+}
+
+void make_directory(Relation index, const Meta &meta, TierSource source, Directory *directory) {
     memset(directory, 0, sizeof *directory);
     directory->index = index;
-    directory->context = CurrentMemoryContext;
-    directory->words = meta.words();
-    directory->bits = static_cast<int>(meta.bits);
     directory->tiers_count = static_cast<int>(meta.tiers_count);
     for (int t = 0; t < directory->tiers_count; t++) {
-        directory->tiers[t].first_leaf = directory->leaves;
-        load_refs(directory, meta.tiers[t], &directory->tiers[t]);
-        directory->leaves += meta.tiers[t].leaves;
-        directory->segments += meta.tiers[t].segments;
+        const Tier &tier = meta.tiers[t];
+        directory->tiers[t] = {&tier, source(index, tier, meta.words(), static_cast<int>(meta.bits)),
+                               directory->leaves};
+        // So that each tier's leaves begin with a block.
+        directory->leaves += TYPEALIGN(hamming::kBlock, tier.leaves);
+        directory->segments += tier.segments;
     }
-    // The kernel writes distances by the block.
-    const Size room = static_cast<Size>(directory->leaves) + hamming::kBlock;
-    auto shorts =
-        static_cast<uint16 *>(arena_alloc(directory->context, room * sizeof(uint16) * (2 + queries_count)));
-    auto longs = static_cast<uint32 *>(arena_alloc(directory->context, room * sizeof(uint32) * 2));
-    directory->rmin = shorts;
-    directory->rmax = shorts + room;
-    directory->first_segment = longs;
-    directory->entries = longs + room;
-    for (int q = 0; q < queries_count; q++) distances[q] = shorts + room * (2 + q);
-    for (int t = 0; t < directory->tiers_count; t++)
-        load_leaves(directory, directory->tiers[t], queries, queries_count, distances);
 }
 
-const TierDirectory &tier_of_leaf(const Directory &directory, uint32 leaf) {
+void centroid_distances(const Directory &directory, const uint64 *query, uint16 *distances) {
+    for (int t = 0; t < directory.tiers_count; t++) {
+        const TierDirectory &leaves = *directory.tiers[t].leaves;
+        hamming::best_kernel().distances(leaves.centroids, leaves.leaves, leaves.words, query,
+                                         distances + directory.tiers[t].first_leaf);
+    }
+}
+
+const TierView &tier_of_leaf(const Directory &directory, uint32 leaf) {
     int t = 0;
     while (t + 1 < directory.tiers_count && leaf >= directory.tiers[t + 1].first_leaf) t++;
     return directory.tiers[t];
 }
 
-static uint32 end_of_segments(const Directory &directory, const TierDirectory &view, uint32 leaf) {
-    bool last = leaf + 1 == view.first_leaf + view.tier->leaves;
-    return last ? view.tier->segments : directory.first_segment[leaf + 1];
-}
+// --- segments -------------------------------------------------------------------------------------
 
-static void check_leaf(const Directory &directory, const TierDirectory &view, uint32 leaf, uint32 end) {
-    if (directory.first_segment[leaf] <= end && end <= view.tier->segments &&
-        directory.rmin[leaf] <= directory.rmax[leaf] && directory.rmax[leaf] <= directory.bits)
-        return;
-    uint32 place = leaf - view.first_leaf;
-    report_corruption(directory.index, view.leaf_pages[place / leaf_capacity(directory.words)].block,
-                      psprintf("Leaf %u has segments %u to %u of %u, and radii %u to %u.", place,
-                               directory.first_segment[leaf], end, view.tier->segments, directory.rmin[leaf],
-                               directory.rmax[leaf]));
-}
-
-uint32 segments_of_leaf(const Directory &directory, uint32 leaf) {
-    const TierDirectory &view = tier_of_leaf(directory, leaf);
-    uint32 end = end_of_segments(directory, view, leaf);
-    check_leaf(directory, view, leaf, end);
-    return end - directory.first_segment[leaf];
-}
-
-static void check_segment(const Directory &directory, PageRef page, int i, const Segment &segment) {
+static void check_segment(Relation index, const TierDirectory &directory, PageRef page, int i,
+                          const Segment &segment) {
     if (segment.start % hamming::kBlock == 0 && segment.count > 0 &&
         segment.start + segment.count <= Layout::of_words(directory.words).capacity &&
         segment.rmin <= segment.rmax && segment.rmax <= directory.bits)
         return;
-    report_corruption(directory.index, page.block,
+    report_corruption(index, page.block,
                       psprintf("Segment %d says entries %u to %u, radii %u to %u.", i, segment.start,
                                segment.start + segment.count, segment.rmin, segment.rmax));
 }
 
-// A copy of a page of segments, in order or an ERROR.
-static Segment *copy_segments(const Directory &directory, const TierDirectory &view, uint32 number) {
-    PageRef ref = view.segment_pages[number];
+// Reads a page of segments, in order or an ERROR.
+static void load_segments(Relation index, TierDirectory *directory, uint32 number) {
+    PageRef ref = directory->segment_pages[number];
     uint32 count =
-        Min(static_cast<uint32>(kSegmentsPerPage), view.tier->segments - number * kSegmentsPerPage);
-    auto copy = static_cast<Segment *>(arena_alloc(directory.context, sizeof(Segment) * count));
-    Buffer buffer = read_ref(directory.index, ref, kSegmentPage, directory.words);
-    Page page = BufferGetPage(buffer);
-    if (static_cast<uint32>(page_count(page)) != count)
-        report_corruption(directory.index, ref.block,
-                          psprintf("The page has %d segments, not %u.", page_count(page), count));
-    memcpy(copy, page + kCodesOffset, sizeof(Segment) * count);
+        Min(static_cast<uint32>(kSegmentsPerPage), directory->segments - number * kSegmentsPerPage);
+    PGAlignedBlock copy;
+    Buffer buffer = read_ref(index, ref, kSegmentPage, directory->words);
+    memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
     UnlockReleaseBuffer(buffer);
-    for (uint32 i = 0; i < count; i++) check_segment(directory, ref, static_cast<int>(i), copy[i]);
-    return copy;
+    if (static_cast<uint32>(page_count(copy.data)) != count)
+        report_corruption(index, ref.block,
+                          psprintf("The page has %d segments, not %u.", page_count(copy.data), count));
+    auto segments = reinterpret_cast<const Segment *>(copy.data + kCodesOffset);
+    for (uint32 i = 0; i < count; i++)
+        check_segment(index, *directory, ref, static_cast<int>(i), segments[i]);
+    auto kept = make_array<Segment>(directory, count);
+    memcpy(kept, segments, sizeof(Segment) * count);
+    directory->segments_of_page[number] = kept;
 }
 
-void visit_segments(const Directory &directory, uint32 leaf, SegmentVisitor visit, void *state) {
-    const TierDirectory &view = tier_of_leaf(directory, leaf);
-    uint32 end = end_of_segments(directory, view, leaf);
-    check_leaf(directory, view, leaf, end);
-    for (uint32 s = directory.first_segment[leaf]; s < end; s++) {
-        Segment **segments = &view.segments[s / kSegmentsPerPage];
-        if (*segments == nullptr) *segments = copy_segments(directory, view, s / kSegmentsPerPage);
-        visit((*segments)[s % kSegmentsPerPage], state);
+void visit_segments(Relation index, TierDirectory *directory, uint32 place, SegmentVisitor visit,
+                    void *state) {
+    const uint32 end = directory->first_segment[place + 1];
+    for (uint32 s = directory->first_segment[place]; s < end; s++) {
+        const uint32 page = s / kSegmentsPerPage;
+        if (directory->segments_of_page[page] == nullptr) load_segments(index, directory, page);
+        visit(directory->segments_of_page[page][s % kSegmentsPerPage], state);
     }
 }
 

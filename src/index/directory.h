@@ -84,51 +84,70 @@ void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *
 
 TierStatistics read_statistics(Relation index, const Tier &tier);
 
-// One tier's part of a directory that is in memory.
+// A tier's leaves in memory, all checked; its segments are read when they are asked for.
 struct TierDirectory {
-    const Tier *tier;
-    PageRef *leaf_pages;
-    PageRef *segment_pages;
-    uint32 leaf_pages_count;
-    uint32 segment_pages_count;
-    uint32 first_leaf;   // number of its first leaf among those of all tiers
-    Segment **segments;  // of each segment page, once it was read
-};
-
-// The leaves of all tiers, with what a scan needs of each; segments are read when they are asked for.
-struct Directory {
-    Relation index;
-    MemoryContext context;
+    MemoryContext context;  // holds all of it
+    Size bytes;
+    uint64 id;  // of the tier
     int words;
     int bits;
-    int tiers_count;
-    TierDirectory tiers[kMaxTiers];
     uint32 leaves;
-    uint64 segments;
-    uint16 *rmin;
-    uint16 *rmax;
-    uint32 *first_segment;  // in the leaf's tier
+    uint32 segments;
+    TierStatistics statistics;
+    uint64 *centroids;  // in blocks of eight
+    int16 *rmin;
+    int16 *rmax;
+    uint32 *first_segment;  // of each leaf, and the end of the last
     uint32 *entries;
+    PageRef *segment_pages;
+    Segment **segments_of_page;  // null until read
+    BlockNumber root_block;      // for messages
+
+    // For who keeps it; see directory_cache.h.
+    int users;
+    TierDirectory *next;
 };
 
-// Reads the leaves of `meta`'s tiers into the current memory context, and the distance of each leaf's
-// centroid to each of the queries into distances[query][leaf], allocated too.
-void load_directory(Relation index, const Meta &meta, const uint64 *const *queries, int queries_count,
-                    Directory *directory, uint16 **distances);
+// Reads the tier's leaves into a memory context of their own, a child of the current one. ERROR
+// (index_corrupted) unless all of them are in order.
+TierDirectory *load_tier(Relation index, const Tier &tier, int words, int bits);
 
-// What a leaf can hold, given the distance of its centroid: no code nearer than this.
+// One tier of a directory.
+struct TierView {
+    const Tier *tier;
+    TierDirectory *leaves;
+    uint32 first_leaf;  // number of its first leaf among those of all tiers
+};
+
+// The leaves of all tiers, numbered through.
+struct Directory {
+    Relation index;
+    int tiers_count;
+    TierView tiers[kMaxTiers];
+    uint32 leaves;
+    uint64 segments;
+};
+
+// What keeps a tier's directory from one scan to the next: see directory_cache.h.
+using TierSource = TierDirectory *(*)(Relation index, const Tier &tier, int words, int bits);
+
+// Puts the directories of `meta`'s tiers together.
+void make_directory(Relation index, const Meta &meta, TierSource source, Directory *directory);
+
+// The distances of all centroids to a query; room for blocks of eight at the end of each tier.
+void centroid_distances(const Directory &directory, const uint64 *query, uint16 *distances);
+
+// What a leaf or a segment can hold, given the distance of its centroid: no code nearer than this.
 inline int lower_bound(int distance, int rmin, int rmax) {
     return Max(Max(distance - rmax, rmin - distance), 0);
 }
 
 // The tier that a leaf belongs to.
-const TierDirectory &tier_of_leaf(const Directory &directory, uint32 leaf);
-// How many segments a leaf has.
-uint32 segments_of_leaf(const Directory &directory, uint32 leaf);
+const TierView &tier_of_leaf(const Directory &directory, uint32 leaf);
 
-// Calls `visit` for each segment of the leaf. Pages of segments are copied when they are first needed, into
-// the context of the directory: the leaves of a level come from few pages.
+// Calls `visit` for each segment of a leaf of the tier; `place` is its number among the tier's leaves.
 using SegmentVisitor = void (*)(const Segment &segment, void *state);
-void visit_segments(const Directory &directory, uint32 leaf, SegmentVisitor visit, void *state);
+void visit_segments(Relation index, TierDirectory *directory, uint32 place, SegmentVisitor visit,
+                    void *state);
 
 }  // namespace imagehash::index

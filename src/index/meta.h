@@ -6,13 +6,14 @@
 namespace imagehash::index {
 
 constexpr uint32 kMagic = 0x48414D49;
-constexpr uint32 kVersion = 2;  // 1: flat pages only
+constexpr uint32 kVersion = 3;  // 1: flat pages only; 2: tiers without id
 
 constexpr int kMaxTiers = 8;
 constexpr int kMaxPending = 900;  // pages
 
 // A part of the index that is built at once and then only loses entries.
 struct Tier {
+    uint64 id;  // random: no two tiers of any index have the same
     PageRef root;
     uint32 leaves;
     uint32 segments;

@@ -12,6 +12,7 @@
 // need no memory.
 //
 // When a third of all segments would be read anyway, they are read in the order of their pages.
+#include "hamming/bounds.h"
 #include "index/access_method.h"
 #include "index/arena.h"
 #include "index/growing_array.h"
@@ -62,8 +63,8 @@ struct OrderedScan {
     int32 heads[pg::kMaxBits + 2];  // of the candidates at each distance, in the order they were found
     int32 tails[pg::kMaxBits + 2];
 
+    int16 *leaf_bounds;  // kNever: nothing in the leaf is wanted, or it is open
     int32 *next_leaf;
-    uint8 *leaf_taken;
     int32 leaf_heads[pg::kMaxBits + 2];
     Waiting *waiting;
     int32 waiting_count;
@@ -152,27 +153,18 @@ static void add_candidate(const Found &row, void *state_pointer) {
 
 // --- leaves and segments --------------------------------------------------------------------------
 
-static int bound_of(const ScanState *state, uint32 leaf, int rmin, int rmax) {
-    const OrderedScan *o = state->ordered;
-    return Max(lower_bound(state->query_distances[leaf], rmin, rmax), o->done_through + 1);
-}
-// Whether all that is in there is served.
-static bool is_done(const ScanState *state, uint32 leaf, int rmax) {
-    return state->query_distances[leaf] + rmax <= state->ordered->done_through;
-}
-
 struct OpenLeaf {
     ScanState *state;
-    uint32 leaf;
-    int now;  // segments with this bound or less are to be read now
+    int distance;  // of its centroid
+    int now;       // segments with this bound or less are to be read now
 };
 
 static void queue_segment(const Segment &segment, void *open_pointer) {
     auto open = static_cast<OpenLeaf *>(open_pointer);
     ScanState *state = open->state;
     OrderedScan *o = state->ordered;
-    if (is_done(state, open->leaf, segment.rmax)) return;
-    int bound = bound_of(state, open->leaf, segment.rmin, segment.rmax);
+    if (open->distance + segment.rmax <= o->done_through) return;
+    int bound = Max(lower_bound(open->distance, segment.rmin, segment.rmax), o->done_through + 1);
     if (bound > o->horizon) return;
     Run run = {segment.page, segment.start, segment.count, static_cast<uint16>(bound)};
     if (bound <= open->now) return add_run(&state->runs, run);
@@ -182,30 +174,41 @@ static void queue_segment(const Segment &segment, void *open_pointer) {
     o->segment_heads[bound] = o->waiting_count++;
 }
 
-static void open_leaf(ScanState *state, uint32 leaf, int now) {
-    OpenLeaf open = {state, leaf, now};
-    visit_segments(state->directory, leaf, queue_segment, &open);
+static void open_leaf(ScanState *state, const TierView &view, uint32 leaf, int now) {
+    OpenLeaf open = {state, state->query_distances[leaf], now};
+    visit_segments(state->directory.index, view.leaves, leaf - view.first_leaf, queue_segment, &open);
+    state->ordered->leaf_bounds[leaf] = kNever;
 }
 
-// The bound of a leaf that is still to be opened in this band; `none` for the others.
-static int waiting_bound(const ScanState *state, uint32 leaf) {
-    const OrderedScan *o = state->ordered;
+// Leaves that have nothing for this band, or that the filters rule out, are bound to kNever.
+static void bound_leaves(ScanState *state) {
+    OrderedScan *o = state->ordered;
     const Directory &directory = state->directory;
-    int bound = bound_of(state, leaf, directory.rmin[leaf], directory.rmax[leaf]);
-    if (bound > o->horizon || o->leaf_taken[leaf] || is_done(state, leaf, directory.rmax[leaf]) ||
-        !leaf_passes_filters(state, leaf))
-        return none;
-    return bound;
+    for (int t = 0; t < directory.tiers_count; t++) {
+        const TierView &view = directory.tiers[t];
+        hamming::bound_leaves(state->query_distances + view.first_leaf, view.leaves->rmin, view.leaves->rmax,
+                              view.leaves->leaves, static_cast<int16>(o->done_through + 1), kNever,
+                              o->leaf_bounds + view.first_leaf);
+    }
+    if (state->filter_bounds == nullptr) return;
+    for (uint32 leaf = 0; leaf < directory.leaves; leaf++)
+        o->leaf_bounds[leaf] = Max(o->leaf_bounds[leaf], state->filter_bounds[leaf]);
 }
 
 static void queue_leaves(ScanState *state) {
     OrderedScan *o = state->ordered;
-    for (uint32 leaf = state->directory.leaves; leaf-- > 0;) {  // so that each list is in the order of pages
-        int bound = waiting_bound(state, leaf);
-        if (bound == none) continue;
-        o->next_leaf[leaf] = o->leaf_heads[bound];
-        o->leaf_heads[bound] = static_cast<int32>(leaf);
-        o->queued[bound] += segments_of_leaf(state->directory, leaf);
+    // Backwards, so that each list is in the order of pages.
+    for (int t = state->directory.tiers_count; t-- > 0;) {
+        const TierView &view = state->directory.tiers[t];
+        const uint32 *first_segment = view.leaves->first_segment;
+        const int16 *bounds = o->leaf_bounds + view.first_leaf;
+        for (uint32 place = view.leaves->leaves; place-- > 0;) {
+            int bound = bounds[place];
+            if (bound > o->horizon) continue;
+            o->next_leaf[view.first_leaf + place] = o->leaf_heads[bound];
+            o->leaf_heads[bound] = static_cast<int32>(view.first_leaf + place);
+            o->queued[bound] += first_segment[place + 1] - first_segment[place];
+        }
     }
     o->leaves_queued = true;
 }
@@ -221,10 +224,8 @@ static void take_segments(ScanState *state, int bound) {
 static void open_level(ScanState *state) {
     OrderedScan *o = state->ordered;
     state->runs.count = state->runs.next = 0;
-    for (int32 leaf = o->leaf_heads[o->level]; leaf != none; leaf = o->next_leaf[leaf]) {
-        open_leaf(state, static_cast<uint32>(leaf), o->level);
-        o->leaf_taken[leaf] = 1;
-    }
+    for (int32 leaf = o->leaf_heads[o->level]; leaf != none; leaf = o->next_leaf[leaf])
+        open_leaf(state, tier_of_leaf(state->directory, leaf), leaf, o->level);
     o->leaf_heads[o->level] = none;
     take_segments(state, o->level);
     o->queued[o->level] = 0;
@@ -245,8 +246,11 @@ static void consider_page_order(ScanState *state) {
     for (int bound = o->level + 1; bound <= o->horizon; bound++) take_segments(state, bound);
     sort_runs(&state->runs);
     int64 sorted = state->runs.count;
-    for (uint32 leaf = 0; leaf < state->directory.leaves; leaf++)
-        if (waiting_bound(state, leaf) != none) open_leaf(state, leaf, o->horizon);
+    for (int t = 0; t < state->directory.tiers_count; t++) {
+        const TierView &view = state->directory.tiers[t];
+        for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.leaves->leaves; leaf++)
+            if (o->leaf_bounds[leaf] <= o->horizon) open_leaf(state, view, leaf, o->horizon);
+    }
     merge_runs(&state->runs, sorted);
     for (int bound = o->level + 1; bound <= pg::kMaxBits; bound++) {
         o->leaf_heads[bound] = o->segment_heads[bound] = none;
@@ -256,54 +260,56 @@ static void consider_page_order(ScanState *state) {
 
 // --- bands ----------------------------------------------------------------------------------------
 
-// The distance up to which centroids hold at least so much, counted in leaves or in rows.
-static int distance_holding(const ScanState *state, uint32 first, uint32 count, int64 wanted, bool rows) {
+// The distance up to which centroids of the tier hold at least so much, counted in leaves or in rows.
+static int distance_holding(const ScanState *state, const TierView &view, int64 wanted, bool rows) {
     int64 held[pg::kMaxBits + 1] = {};
-    for (uint32 leaf = first; leaf < first + count; leaf++)
-        held[state->query_distances[leaf]] += rows ? state->directory.entries[leaf] : 1;
+    const uint16 *distances = state->query_distances + view.first_leaf;
+    for (uint32 place = 0; place < view.leaves->leaves; place++)
+        held[distances[place]] += rows ? view.leaves->entries[place] : 1;
     int d = 0;
     for (int64 sum = held[0]; d < pg::kMaxBits && sum < wanted;) sum += held[++d];
     return d;
 }
 
-static double share_for_recall(Relation index, const Tier &tier, double recall) {
-    TierStatistics statistics = read_statistics(index, tier);
+static double share_for_recall(const TierStatistics &statistics, double recall) {
     int i = 0;
     while (i < kRecallSteps - 1 && kRecallTargets[i] < recall) i++;
     return statistics.codes_for_recall[i];
 }
 
-// Approximate: leaves far from the query are left out, as if they were read.
+// Approximate: leaves far from the query are left out.
 static void leave_out_far_leaves(ScanState *state) {
     const Directory &directory = state->directory;
     OrderedScan *o = state->ordered;
     for (int t = 0; t < directory.tiers_count; t++) {
-        const TierDirectory &view = directory.tiers[t];
-        double share = share_for_recall(directory.index, *view.tier, pg::target_recall()) * (1 << o->bands);
+        const TierView &view = directory.tiers[t];
+        double share = share_for_recall(view.leaves->statistics, pg::target_recall()) * (1 << o->bands);
         if (share >= 1) continue;
         auto wanted = static_cast<int64>(share * static_cast<double>(view.tier->entries)) + 1;
-        int far = distance_holding(state, view.first_leaf, view.tier->leaves, wanted, true);
-        for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.tier->leaves; leaf++)
-            if (state->query_distances[leaf] > far) o->leaf_taken[leaf] = 1;
+        int far = distance_holding(state, view, wanted, true);
+        for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.leaves->leaves; leaf++)
+            if (state->query_distances[leaf] > far) o->leaf_bounds[leaf] = kNever;
+    }
+}
+
+// The leaves of the tier that are nearest to the query are opened, and their segments read at once.
+static void open_nearest_leaves(ScanState *state, const TierView &view) {
+    uint32 left = first_leaves;
+    int near = distance_holding(state, view, left, false);
+    for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.leaves->leaves && left > 0; leaf++) {
+        if (state->query_distances[leaf] > near || state->ordered->leaf_bounds[leaf] == kNever) continue;
+        open_leaf(state, view, leaf, pg::kMaxBits);
+        left--;
     }
 }
 
 // What gives a horizon soon: pending pages, which have no bound, and the leaves nearest to the query.
 static void read_first(ScanState *state) {
-    OrderedScan *o = state->ordered;
     for (uint32 p = 0; p < state->meta.pending_count; p++)
         add_run(&state->runs, {state->meta.pending[p], 0, 0, 0});
-    const Directory &directory = state->directory;
-    uint32 left = o->done_through < 0 ? first_leaves : 0;
-    if (left == 0 || directory.leaves == 0) return;
-    int near = distance_holding(state, 0, directory.leaves, left, false);
-    for (uint32 leaf = 0; leaf < directory.leaves && left > 0; leaf++) {
-        if (state->query_distances[leaf] > near || o->leaf_taken[leaf] || !leaf_passes_filters(state, leaf))
-            continue;
-        open_leaf(state, leaf, pg::kMaxBits);
-        o->leaf_taken[leaf] = 1;
-        left--;
-    }
+    // The largest tier comes first.
+    if (state->ordered->done_through < 0 && state->directory.tiers_count > 0)
+        open_nearest_leaves(state, state->directory.tiers[0]);
 }
 
 static void start_band(ScanState *state) {
@@ -322,7 +328,7 @@ static void start_band(ScanState *state) {
     o->segments_read = 0;
     o->next_look = static_cast<int64>(state->directory.segments) / 40 + 16;
     state->runs.count = state->runs.next = 0;
-    if (state->directory.leaves > 0) memset(o->leaf_taken, 0, state->directory.leaves);
+    bound_leaves(state);
     if (pg::target_recall() < 1 && o->bands < approximate_bands) leave_out_far_leaves(state);
     read_first(state);
     sort_runs(&state->runs);
@@ -332,9 +338,9 @@ void start_ordered(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     MemoryContext old = MemoryContextSwitchTo(state->context);
     auto o = static_cast<OrderedScan *>(palloc0(sizeof(OrderedScan)));
-    o->next_leaf =
-        static_cast<int32 *>(arena_alloc(state->context, sizeof(int32) * (state->directory.leaves + 1)));
-    o->leaf_taken = static_cast<uint8 *>(arena_alloc(state->context, state->directory.leaves + 1));
+    const Size leaves = state->directory.leaves;
+    o->next_leaf = static_cast<int32 *>(arena_alloc(state->context, sizeof(int32) * leaves));
+    o->leaf_bounds = static_cast<int16 *>(arena_alloc(state->context, sizeof(int16) * leaves));
     o->done_through = -1;
     o->target = first_band;
     state->ordered = o;

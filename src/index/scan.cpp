@@ -7,7 +7,9 @@
 // been reused, so there the row is rechecked. No lock or pin on the index is held between calls.
 #include "index/scan.h"
 
+#include "hamming/bounds.h"
 #include "index/access_method.h"
+#include "index/arena.h"
 #include "index/entry.h"
 
 extern "C" {
@@ -69,18 +71,36 @@ void hamming_endscan(IndexScanDesc scan) {
 
 // --- start ----------------------------------------------------------------------------------------
 
+// Leaves that a filter rules out.
+static int16 *bound_by_filters(const ScanState *state) {
+    const Directory &directory = state->directory;
+    const Question &question = state->question;
+    if (question.filters_count == 0) return nullptr;
+    auto bounds = static_cast<int16 *>(arena_alloc(state->context, sizeof(int16) * directory.leaves));
+    auto distances = static_cast<uint16 *>(arena_alloc(state->context, sizeof(uint16) * directory.leaves));
+    memset(bounds, 0, sizeof(int16) * directory.leaves);
+    for (int f = 0; f < question.filters_count; f++) {
+        centroid_distances(directory, question.filters[f].code, distances);
+        for (int t = 0; t < directory.tiers_count; t++) {
+            const TierView &view = directory.tiers[t];
+            hamming::rule_out(distances + view.first_leaf, view.leaves->rmin, view.leaves->rmax,
+                              view.leaves->leaves, question.filters[f].radius, kNever,
+                              bounds + view.first_leaf);
+        }
+    }
+    return bounds;
+}
+
 static void load_leaves(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
-    const Question &question = state->question;
-    int count = question.filters_count;
-    auto queries = static_cast<const uint64 **>(palloc(sizeof(uint64 *) * (count + 1)));
-    auto distances = static_cast<uint16 **>(palloc(sizeof(uint16 *) * (count + 1)));
-    for (int f = 0; f < count; f++) queries[f] = question.filters[f].code;
-    if (question.by_distance) queries[count] = question.query;
-    load_directory(scan->indexRelation, state->meta, queries, count + (question.by_distance ? 1 : 0),
-                   &state->directory, distances);
-    state->filter_distances = distances;
-    state->query_distances = question.by_distance ? distances[count] : nullptr;
+    Directory *directory = &state->directory;
+    make_directory(scan->indexRelation, state->meta, cached_tier, directory);
+    state->filter_bounds = bound_by_filters(state);
+    state->query_distances = nullptr;
+    if (!state->question.by_distance) return;
+    state->query_distances =
+        static_cast<uint16 *>(arena_alloc(state->context, sizeof(uint16) * directory->leaves));
+    centroid_distances(*directory, state->question.query, state->query_distances);
 }
 
 static void add_segment(const Segment &segment, void *state_pointer) {
@@ -92,10 +112,14 @@ static void add_segment(const Segment &segment, void *state_pointer) {
 static void start_unordered(ScanState *state) {
     for (uint32 p = 0; p < state->meta.pending_count; p++)
         add_run(&state->runs, {state->meta.pending[p], 0, 0, 0});
-    for (uint32 leaf = 0; leaf < state->directory.leaves; leaf++) {
-        if (!leaf_passes_filters(state, leaf)) continue;
-        CHECK_FOR_INTERRUPTS();
-        visit_segments(state->directory, leaf, add_segment, state);
+    for (int t = 0; t < state->directory.tiers_count; t++) {
+        const TierView &view = state->directory.tiers[t];
+        for (uint32 place = 0; place < view.leaves->leaves; place++) {
+            if (state->filter_bounds != nullptr && state->filter_bounds[view.first_leaf + place] == kNever)
+                continue;
+            CHECK_FOR_INTERRUPTS();
+            visit_segments(state->directory.index, view.leaves, place, add_segment, state);
+        }
     }
     sort_runs(&state->runs);
 }

@@ -1,7 +1,7 @@
 // State of an index scan, shared by scan.cpp, ordered_scan.cpp and visit.cpp.
 #pragma once
 
-#include "index/directory.h"
+#include "index/directory_cache.h"
 #include "index/question.h"
 
 namespace imagehash::index {
@@ -44,9 +44,9 @@ struct ScanState {
     bool nulls_come_later;
 
     Directory directory;
-    uint16 *query_distances;    // of the leaves' centroids to the query
-    uint16 **filter_distances;  // to the filters' codes
-    RunList runs;               // to be read, by page
+    uint16 *query_distances;  // of the leaves' centroids to the query
+    int16 *filter_bounds;  // of each leaf: 0, or kNever where the filters rule it out; null without filters
+    RunList runs;          // to be read, by page
     OrderedScan *ordered;
     BlockNumber next_null_block;
     BlockNumber blocks;
@@ -69,8 +69,9 @@ struct ScanState {
     MemoryContext row_context;
 };
 
-// Whether the leaf can hold answers, as far as the filters say.
-bool leaf_passes_filters(const ScanState *state, uint32 leaf);
+// A bound that no distance reaches.
+constexpr int16 kNever = INT16_MAX;
+
 void add_run(RunList *list, const Run &run);
 // By block and place, so that each page is read once.
 void sort_runs(RunList *list);

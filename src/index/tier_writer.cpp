@@ -4,6 +4,10 @@
 #include "index/growing_array.h"
 #include "index/recycle.h"
 
+extern "C" {
+#include "common/pg_prng.h"
+}
+
 namespace imagehash::index {
 
 // A segment of a tight leaf: short, so that its radii are close together.
@@ -207,6 +211,7 @@ Tier finish_tier(TierWriter *writer, const TierStatistics &statistics) {
 
     Tier tier;
     memset(&tier, 0, sizeof tier);
+    tier.id = pg_prng_uint64(&pg_global_prng_state);
     tier.root = write_roots(writer, header, refs, count);
     tier.leaves = writer->written_leaves;
     tier.segments = static_cast<uint32>(writer->segments_count);

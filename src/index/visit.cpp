@@ -10,14 +10,6 @@ extern "C" {
 
 namespace imagehash::index {
 
-bool leaf_passes_filters(const ScanState *state, uint32 leaf) {
-    for (int f = 0; f < state->question.filters_count; f++)
-        if (lower_bound(state->filter_distances[f][leaf], state->directory.rmin[leaf],
-                        state->directory.rmax[leaf]) > state->question.filters[f].radius)
-            return false;
-    return true;
-}
-
 void add_run(RunList *list, const Run &run) {
     make_room(&list->runs, list->count, &list->room);
     list->runs[list->count++] = run;

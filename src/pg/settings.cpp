@@ -24,11 +24,22 @@ void define_settings() {
         "1 is exact. Below that, the scan reads only the leaves nearest to the query, as many as gave this "
         "recall of the 10 nearest when the index was built, with its own hashes as queries.",
         &settings.target_recall, 1.0, 0.5, 1.0, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("imagehash.directory_cache",
+                            "Memory in which a session keeps directories of hamming indexes.",
+                            "A search needs the directory of its index, about 0.5 MB for a million hashes. "
+                            "What does not fit is read "
+                            "anew for each search.",
+                            &settings.directory_cache, 32 * 1024, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB,
+                            nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("imagehash");
 }
 
 double target_recall() {
     return settings.target_recall;
+}
+
+int directory_cache() {
+    return settings.directory_cache;
 }
 
 }  // namespace imagehash::pg

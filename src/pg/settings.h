@@ -12,6 +12,7 @@ struct Settings {
     int threads;           // threads of one forward pass
     int max_pixels;        // width x height of an image that may be decoded
     double target_recall;  // of an ordered scan; 1: exact
+    int directory_cache;   // kB
 };
 
 using SettingsFunction = const Settings *(*)();
@@ -26,5 +27,6 @@ inline const Settings *settings_of_imagehash() {
 // For imagehash.so: called once by _PG_init.
 void define_settings();
 double target_recall();
+int directory_cache();  // kB
 
 }  // namespace imagehash::pg

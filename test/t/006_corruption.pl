@@ -105,14 +105,14 @@ sub at { my ($block) = @_; return qr/XX002: index "photo_h" is corrupted at bloc
 my @damage = (
 	[ 'a meta page of another program', 0, 24, 'XXXX', at(0) ],
 	[ 'a newer version', 0, 28, pack('V', 99), qr/0A000: index "photo_h" has version 99 of the hamming format/ ],
-	[ 'the version before', 0, 28, pack('V', 1), qr/0A000: index "photo_h" has version 1 of the hamming format.*REINDEX the index/s ],
+	[ 'the version before', 0, 28, pack('V', 2), qr/0A000: index "photo_h" has version 2 of the hamming format.*REINDEX the index/s ],
 	[ 'a meta page with an odd length', 0, 32, pack('V', 65), at(0) ],
 	[ 'a meta page with a huge length', 0, 32, pack('V', 1 << 31), at(0) ],
 	[ 'a meta page with too many tiers', 0, 48, pack('V', 9), at(0) ],
 	[ 'a meta page with too many pending pages', 0, 52, pack('V', 100000), at(0) ],
-	[ 'a tier that is somewhere else', 0, 56, pack('V', $code), at($code) ],
-	[ 'a tier past the end', 0, 56, pack('V', 1 << 30), at(1 << 30) ],
-	[ 'a tier with more leaves', 0, 64, pack('V', 1 << 30), at($root) ],
+	[ 'a tier that is somewhere else', 0, 64, pack('V', $code), at($code) ],
+	[ 'a tier past the end', 0, 64, pack('V', 1 << 30), at(1 << 30) ],
+	[ 'a tier with more leaves', 0, 72, pack('V', 1 << 30), at($root) ],
 	[ 'an empty meta page', 0, 0, "\0" x 8192, at(0) ],
 	[ 'a foreign page', $code, $id_at, "\0\0", at($code) ],
 	[ 'a page of unknown kind', $code, $kind_at, pack('v', 9), at($code) ],
@@ -160,7 +160,7 @@ for my $name (sort keys %kinds)
 	}
 }
 
-write_index(overwrite(0, 28, pack('V', 1)));
+write_index(overwrite(0, 28, pack('V', 2)));
 $node->start;
 $node->safe_psql('postgres', 'REINDEX INDEX photo_h');
 is($node->safe_psql('postgres', "$statements[0]"), $node->safe_psql('postgres', 'SELECT count(*) FROM photo'), 'REINDEX makes an index of the version before whole');

@@ -1,0 +1,23 @@
+// Bounds of many leaves at once, from the triangle inequality.
+//
+// With D = d(query, centroid), no code whose distance to the centroid is between rmin and rmax is nearer to
+// the query than max(D - rmax, rmin - D, 0), and none is farther than D + rmax.
+//
+// Plain C++: must not include PostgreSQL, OpenCV or LibTorch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace imagehash::hamming {
+
+// bounds[i] = max(the bound of leaf i, least), or `never` where nothing in it is as far as `least`.
+// Distances and radii are at most 16383.
+void bound_leaves(const uint16_t *distances, const int16_t *rmin, const int16_t *rmax, size_t count,
+                  int16_t least, int16_t never, int16_t *bounds);
+
+// bounds[i] = never where leaf i's bound is beyond the radius; else stays.
+void rule_out(const uint16_t *distances, const int16_t *rmin, const int16_t *rmax, size_t count, int radius,
+              int16_t never, int16_t *bounds);
+
+}  // namespace imagehash::hamming
