@@ -242,7 +242,10 @@ CREATE FUNCTION hamming_handler(internal) RETURNS index_am_handler
 COMMENT ON FUNCTION hamming_handler(internal) IS 'handler of access method hamming';
 
 CREATE ACCESS METHOD hamming TYPE INDEX HANDLER hamming_handler;
-COMMENT ON ACCESS METHOD hamming IS 'exact nearest neighbours and radius queries by Hamming distance';
+COMMENT ON ACCESS METHOD hamming IS
+    'exact nearest neighbours and radius queries by Hamming distance; storage parameters: pending_list_limit (size in kB of the list of '
+    'new hashes at which an insert merges it into the index, 64 to 7168, default 1024), clustering (boolean, default true: hashes that '
+    'are near each other lie together, so that a search reads few)';
 
 CREATE OPERATOR CLASS imagehash_hamming_ops DEFAULT FOR TYPE imagehash USING hamming AS
     OPERATOR 1 <~> (imagehash, imagehash) FOR ORDER BY integer_ops,

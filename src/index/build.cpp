@@ -5,6 +5,7 @@
 // before that leaves a file that the transaction's rollback would have removed anyway.
 #include "index/access_method.h"
 #include "index/entry.h"
+#include "index/options.h"
 #include "index/tier_builder.h"
 
 extern "C" {
@@ -93,7 +94,8 @@ IndexBuildResult *hamming_build(Relation heap, Relation index, IndexInfo *info) 
     if (state->hashes != nullptr) {
         result->index_tuples += static_cast<double>(state->hashes->count);
         state->meta.tiers[0] = build_tier(
-            {index, static_cast<int>(state->meta.bits), true, &state->meta.next_serial, true}, state->hashes);
+            {index, static_cast<int>(state->meta.bits), wants_clustering(index), &state->meta.next_serial, true},
+            state->hashes);
         state->meta.tiers_count = 1;
         free_row_store(state->hashes);
     }

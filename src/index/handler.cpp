@@ -1,19 +1,13 @@
 // Tells PostgreSQL what the access method `hamming` can do.
 #include "index/access_method.h"
+#include "index/options.h"
 #include "index/strategies.h"
 
 extern "C" {
-#include "access/reloptions.h"
 #include "catalog/pg_opclass.h"
 }
 
 namespace imagehash::index {
-
-// There are no storage parameters yet; a parameter that is given is an error.
-static bytea *hamming_options(Datum reloptions, bool validate) {
-    static relopt_kind kind = add_reloption_kind();
-    return static_cast<bytea *>(build_reloptions(reloptions, validate, kind, sizeof(int32), nullptr, 0));
-}
 
 static bool hamming_property(Oid /* index */, int attribute, IndexAMProperty property,
                              const char * /* name */, bool *result, bool * /* is_null */) {

@@ -9,6 +9,7 @@
 #include "index/access_method.h"
 #include "index/entry.h"
 #include "index/merge.h"
+#include "index/options.h"
 #include "index/recycle.h"
 
 namespace imagehash::index {
@@ -115,7 +116,7 @@ static bool add_pending_page(Relation index, Cache *cache, const Entry &entry, c
     }
     PageRef ref = {BufferGetBlockNumber(buffer), meta->next_serial++};
     meta->pending[meta->pending_count++] = ref;
-    *merge_due = meta->pending_count >= kPendingLimit;
+    *merge_due = meta->pending_count >= pending_limit(index);
     PGAlignedBlock image;
     init_page(image.data, kPendingPage, meta->words(), ref.serial);
     append_entry(image.data, Layout::of_words(meta->words()), entry.code, tid);

@@ -3,6 +3,7 @@
 #include "index/merge.h"
 
 #include "index/growing_array.h"
+#include "index/options.h"
 #include "index/recycle.h"
 #include "index/row_store.h"
 #include "index/tier_builder.h"
@@ -16,7 +17,6 @@ namespace imagehash::index {
 // A tier stays as it is while it is at least so many times as large as what is merged.
 static const int64 fan_out = 8;
 static const uint32 most_tiers = 4;
-static const uint32 worth_tidying = kPendingLimit / 4;
 
 // What a merge takes: all pending pages and the tiers from `first_tier` on, which are the smallest.
 struct Sources {
@@ -29,10 +29,10 @@ static bool is_worn(const Tier &tier) {
 }
 
 // Tiers are kept in the order of their size. A worn tier takes the smaller ones along.
-static bool choose_sources(const Meta &meta, MergeWhen when, Sources *sources) {
+static bool choose_sources(const Meta &meta, MergeWhen when, uint32 limit, Sources *sources) {
     sources->pending_count = meta.pending_count;
     sources->first_tier = meta.tiers_count;
-    bool due = meta.pending_count >= (when == MergeWhen::full ? kPendingLimit : worth_tidying);
+    bool due = meta.pending_count >= (when == MergeWhen::full ? limit : limit / 4);
     int64 rows = static_cast<int64>(meta.pending_count) * Layout::of_words(meta.words()).capacity;
     if (when == MergeWhen::tidy)
         for (uint32 t = 0; t < meta.tiers_count && sources->first_tier == meta.tiers_count; t++)
@@ -137,12 +137,13 @@ void merge(Relation index, MergeWhen when) {
     auto meta = static_cast<Meta *>(palloc(sizeof(Meta)));
     Sources sources;
     read_meta(index, meta);
-    if (choose_sources(*meta, when, &sources)) {
+    if (choose_sources(*meta, when, pending_limit(index), &sources)) {
         PageList retiring = {};
         RowStore *rows = collect_rows(index, *meta, sources, &retiring);
         Tier tier;
         if (rows->count > 0)
-            tier = build_tier({index, static_cast<int>(meta->bits), true, nullptr, false}, rows);
+            tier = build_tier({index, static_cast<int>(meta->bits), wants_clustering(index), nullptr, false},
+                              rows);
         switch_over(index, sources, rows->count > 0 ? &tier : nullptr);
         for (int64 r = 0; r < retiring.count; r++) retire_page(index, retiring.refs[r]);
         free_row_store(rows);

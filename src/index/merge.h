@@ -5,11 +5,8 @@
 
 namespace imagehash::index {
 
-// Pending pages at which an inserter merges.
-constexpr uint32 kPendingLimit = 128;
-
 enum class MergeWhen {
-    full,  // the pending list has reached its limit
+    full,  // the pending list has reached its limit (options.h)
     tidy,  // vacuum: also where less is pending, or a tier has lost a fifth of its entries
 };
 

@@ -1,4 +1,5 @@
 // imagehash.so: the type, its operators and the index. Links neither OpenCV nor LibTorch.
+#include "index/options.h"
 #include "pg/distance_clauses.h"
 #include "pg/settings.h"
 
@@ -9,5 +10,6 @@ PGDLLEXPORT void _PG_init();
 
 extern "C" void _PG_init() {
     imagehash::pg::define_settings();
+    imagehash::index::define_options();
     imagehash::pg::serve_distance_clauses();
 }
