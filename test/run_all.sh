@@ -3,6 +3,8 @@
 # The last line is `N passed, N failed`: googletest cases + SQL tests + isolation tests + TAP assertions. A stage that
 # runs nothing counts as a failure. Installs nothing on the system; leaves nothing behind.
 #
+# PGVECTOR=/dir has a built pgvector; without it, and where none is installed, test/lib/pgvector stands in for it.
+#
 # test/run_all.sh [STAGE | STAGE/NAME ...] runs only those; a stage is a directory here: unit, sql, specs, t.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -139,6 +141,11 @@ tap_report() {
 }
 
 private_install "$build"
+if [[ -n ${PGVECTOR:-} ]]; then
+    private_pgvector "$PGVECTOR"
+elif [[ ! -f $("$PRIVATE_BIN/pg_config" --sharedir)/extension/vector.control ]]; then
+    private_pgvector test/lib/pgvector
+fi
 private_server_start shared_buffers=64MB
 # A copy that the server's user can read, wherever this tree lies.
 export IMAGEHASH_SOURCE=$PRIVATE_ROOT/source

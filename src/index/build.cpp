@@ -25,12 +25,6 @@ struct BuildState {
     PGAlignedBlock null_page;
 };
 
-static uint32 declared_bits(Relation index) {
-    // A column imagehash(n) fixes the length; else the first row does.
-    int32 typmod = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-    return typmod > 0 ? static_cast<uint32>(typmod) : 0;
-}
-
 static void write_null_page(Relation index, BuildState *state) {
     Buffer buffer = pg::extend_relation(index);
     memcpy(BufferGetPage(buffer), state->null_page.data, BLCKSZ);
@@ -56,7 +50,7 @@ static void add_table_row(Relation index, ItemPointer tid, Datum *values, bool *
                           bool /* tuple_is_alive */, void *state_pointer) {
     auto state = static_cast<BuildState *>(state_pointer);
     Entry entry;
-    make_entry(values[0], is_null[0], &entry);
+    make_entry(index, values[0], is_null[0], &entry);
     if (entry.is_null) return add_null(index, state, tid);
     admit_entry(index, &state->meta, entry);
     if (state->hashes == nullptr) {
@@ -93,9 +87,9 @@ IndexBuildResult *hamming_build(Relation heap, Relation index, IndexInfo *info) 
     result->index_tuples = state->nulls;
     if (state->hashes != nullptr) {
         result->index_tuples += static_cast<double>(state->hashes->count);
-        state->meta.tiers[0] = build_tier(
-            {index, static_cast<int>(state->meta.bits), wants_clustering(index), &state->meta.next_serial, true},
-            state->hashes);
+        state->meta.tiers[0] = build_tier({index, static_cast<int>(state->meta.bits), wants_clustering(index),
+                                           &state->meta.next_serial, true},
+                                          state->hashes);
         state->meta.tiers_count = 1;
         free_row_store(state->hashes);
     }

@@ -86,8 +86,8 @@ static Fingerprint fingerprint_of(const ItemPointerData *tid, bool is_null, cons
 // Bits past the length of a code are zero: distances count them.
 static bool has_stray_bits(const uint64 *code, int bits) {
     auto bytes = reinterpret_cast<const unsigned char *>(code);
-    for (int i = bits / 8; i < hamming::words_of_bits(bits) * 8; i++)
-        if (bytes[i] != 0) return true;
+    for (int i = bits; i < hamming::words_of_bits(bits) * 64; i++)
+        if (bytes[i / 8] & (0x80 >> i % 8)) return true;
     return false;
 }
 
@@ -233,7 +233,7 @@ static void find_row(Relation index, ItemPointer tid, Datum *values, bool *is_nu
                      void *state_pointer) {
     auto state = static_cast<CheckState *>(state_pointer);
     Entry entry;
-    make_entry(values[0], is_null[0], &entry);
+    make_entry(index, values[0], is_null[0], &entry);
     int words = entry.is_null ? 0 : hamming::words_of_bits(entry.bits);
     ItemPointerData stored = stored_tid(entry, tid);
     Fingerprint fingerprint = fingerprint_of(&stored, entry.is_null, entry.code, words);

@@ -111,7 +111,7 @@ static int radius_of_clause(const IndexFacts &facts, const IndexClause *index_cl
         if (!IsA(right, RowExpr)) return facts.bits / 16;  // = and ~=
         auto radius = static_cast<Node *>(lsecond(reinterpret_cast<RowExpr *>(right)->args));
         if (!IsA(radius, Const) || reinterpret_cast<Const *>(radius)->constisnull) return facts.bits / 8;
-        return Max(DatumGetInt32(reinterpret_cast<Const *>(radius)->constvalue), 0);
+        return Max(pg::radius_of_constant(reinterpret_cast<Const *>(radius)), 0);
     }
     return -1;
 }

@@ -5,13 +5,14 @@
 
 namespace imagehash::index {
 
-void make_entry(Datum value, bool is_null, Entry *entry) {
+void make_entry(Relation index, Datum value, bool is_null, Entry *entry) {
     entry->is_null = is_null;
     if (is_null) return;
-    const pg::ImageHash *hash = pg::datum_get_imagehash(value);
-    entry->bits = hash->bits();
-    entry->method = hash->method;
-    hamming::pack_words(hash->code, hash->bytes(), entry->code);
+    const Input input = read_input(input_type(index), value);
+    require_length(index, input.bits);
+    entry->bits = input.bits;
+    entry->method = input.method;
+    hamming::pack_words(input.code, input.bytes, entry->code);
 }
 
 bool entry_fits(uint32 bits, uint32 method, const Entry &entry) {
@@ -30,14 +31,7 @@ void admit_entry(Relation index, Meta *meta, const Entry &entry) {
     if (meta->bits == 0) meta->bits = entry.bits;
     if (meta->method == pg::kMethodUnknown) meta->method = entry.method;
 
-    if (meta->bits != static_cast<uint32>(entry.bits))
-        ereport(ERROR,
-                (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
-                 errmsg("hash of %d bits does not fit into index \"%s\"", entry.bits,
-                        RelationGetRelationName(index)),
-                 errdetail("The index holds hashes of %u bits.", meta->bits),
-                 errhint("Declare the column as imagehash(%u), or index each length with a partial index.",
-                         meta->bits)));
+    if (meta->bits != static_cast<uint32>(entry.bits)) refuse_length(index, entry.bits, meta->bits);
     if (!pg::methods_comparable(meta->method, entry.method)) {
         char held[pg::kMethodNameSize], given[pg::kMethodNameSize];
         pg::method_name(meta->method, held);
@@ -54,11 +48,9 @@ void admit_entry(Relation index, Meta *meta, const Entry &entry) {
     }
 }
 
-Datum make_value(const Meta &meta, const uint64 *code, const ItemPointerData *stored) {
-    pg::ImageHash *hash = pg::make_imagehash(static_cast<int>(meta.bits),
-                                             tid_method_unknown(stored) ? pg::kMethodUnknown : meta.method);
-    memcpy(hash->code, code, hash->bytes());
-    return PointerGetDatum(hash);
+Datum make_value(Relation index, const Meta &meta, const uint64 *code, const ItemPointerData *stored) {
+    return make_input(input_type(index), static_cast<int>(meta.bits),
+                      tid_method_unknown(stored) ? pg::kMethodUnknown : meta.method, code);
 }
 
 }  // namespace imagehash::index

@@ -1,6 +1,7 @@
 // A row as the index takes it: the hash's code as words, checked against what the index holds.
 #pragma once
 
+#include "index/input_type.h"
 #include "index/meta.h"
 
 namespace imagehash::index {
@@ -12,7 +13,7 @@ struct Entry {
     uint64 code[kMaxWords];
 };
 
-void make_entry(Datum value, bool is_null, Entry *entry);
+void make_entry(Relation index, Datum value, bool is_null, Entry *entry);
 
 // Whether the entry needs nothing changed in the meta page.
 bool entry_fits(uint32 bits, uint32 method, const Entry &entry);
@@ -25,6 +26,6 @@ ItemPointerData stored_tid(const Entry &entry, const ItemPointerData *tid);
 void admit_entry(Relation index, Meta *meta, const Entry &entry);
 
 // The value of an entry that is in the index; palloc'd.
-Datum make_value(const Meta &meta, const uint64 *code, const ItemPointerData *stored);
+Datum make_value(Relation index, const Meta &meta, const uint64 *code, const ItemPointerData *stored);
 
 }  // namespace imagehash::index

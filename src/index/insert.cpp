@@ -195,7 +195,7 @@ static void insert_null(Relation index, const ItemPointerData *tid) {
 bool hamming_insert(Relation index, Datum *values, bool *is_null, ItemPointer tid, Relation /* heap */,
                     IndexUniqueCheck /* check_unique */, bool /* index_unchanged */, IndexInfo * /* info */) {
     Entry entry;
-    make_entry(values[0], is_null[0], &entry);
+    make_entry(index, values[0], is_null[0], &entry);
     if (entry.is_null) {
         insert_null(index, tid);
         return false;

@@ -1,6 +1,8 @@
 // The meta page; see meta.h.
 #include "index/meta.h"
 
+#include "index/input_type.h"
+
 namespace imagehash::index {
 
 static Meta *page_meta(Page page) {
@@ -64,7 +66,7 @@ static void check_meta_page(Relation index, Page page) {
     auto header = reinterpret_cast<PageHeader>(page);
     if (page_trailer(page)->kind != kMetaPage || header->pd_special != kPageEnd)
         report_corruption(index, kMetaBlock, "The page is not a meta page.");
-    if (meta->bits > pg::kMaxBits || meta->bits % 8 != 0)
+    if (meta->bits != 0 && !is_length(input_type(index), meta->bits))
         report_corruption(index, kMetaBlock, psprintf("The meta page says hashes have %u bits.", meta->bits));
     if (meta->tiers_count > kMaxTiers || meta->pending_count > kMaxPending)
         report_corruption(index, kMetaBlock,

@@ -1,6 +1,7 @@
 // From scan keys to a question; see question.h.
 #include "index/question.h"
 
+#include "index/input_type.h"
 #include "index/strategies.h"
 #include "pg/ball.h"
 
@@ -15,22 +16,33 @@ static int distance_of_words(const uint64 *a, const uint64 *b, int words) {
                              words * 8);
 }
 
-static bool comparable(const Meta &meta, const pg::ImageHash *hash) {
-    return meta.bits == static_cast<uint32>(hash->bits()) &&
-           pg::methods_comparable(meta.method, hash->method);
+static bool same_length(const Meta &meta, const Input &input) {
+    return meta.bits == static_cast<uint32>(input.bits);
+}
+
+static bool comparable(const Meta &meta, const Input &input) {
+    return same_length(meta, input) && pg::methods_comparable(meta.method, input.method);
 }
 
 static void answer_nothing(Question *question) {
     question->codes = question->nulls = false;
 }
 
-static void add_filter(Question *question, const pg::ImageHash *center, int radius) {
+static void add_filter(Question *question, const Input &center, int radius) {
     Filter *filter = &question->filters[question->filters_count++];
-    hamming::pack_words(center->code, center->bytes(), filter->code);
+    hamming::pack_words(center.code, center.bytes, filter->code);
     filter->radius = radius;
 }
 
-static void add_key(const Meta &meta, const ScanKeyData &key, Question *question) {
+static void add_equality(const Meta &meta, const Input &input, Question *question) {
+    bool unknown = input.method == pg::kMethodUnknown;
+    if (!same_length(meta, input) || (!unknown && input.method != meta.method))
+        return answer_nothing(question);
+    add_filter(question, input, 0);
+    (unknown ? question->unknown_only : question->known_only) = true;
+}
+
+static void add_key(InputType type, const Meta &meta, const ScanKeyData &key, Question *question) {
     if (key.sk_flags & SK_SEARCHNULL) {
         question->codes = false;
         return;
@@ -39,29 +51,26 @@ static void add_key(const Meta &meta, const ScanKeyData &key, Question *question
     if (key.sk_flags & SK_SEARCHNOTNULL) return;
     if (key.sk_flags & SK_ISNULL) return answer_nothing(question);
 
-    if (key.sk_strategy == kEqualStrategy) {
-        const pg::ImageHash *hash = pg::datum_get_imagehash(key.sk_argument);
-        bool unknown = hash->method == pg::kMethodUnknown;
-        if (meta.bits != static_cast<uint32>(hash->bits()) || (!unknown && hash->method != meta.method))
-            return answer_nothing(question);
-        add_filter(question, hash, 0);
-        (unknown ? question->unknown_only : question->known_only) = true;
-        return;
-    }
-    pg::Ball ball;
-    if (key.sk_strategy == kSimilarStrategy)
-        ball = pg::similar_ball(pg::datum_get_imagehash(key.sk_argument));
-    else if (!pg::get_ball(key.sk_argument, &ball))
+    if (key.sk_strategy == kEqualStrategy)
+        return add_equality(meta, read_input(type, key.sk_argument), question);
+    Input center;
+    int radius;
+    if (key.sk_strategy == kSimilarStrategy) {
+        center = read_input(type, key.sk_argument);
+        radius = pg::similar_radius(center.bits);
+    } else if (!read_ball(type, key.sk_argument, &center, &radius)) {
         return answer_nothing(question);
-    if (!comparable(meta, ball.center))
+    }
+    if (!comparable(meta, center))
         question->recheck = true;
-    else if (ball.radius < 0)
+    else if (radius < 0)
         answer_nothing(question);
     else
-        add_filter(question, ball.center, Min(ball.radius, pg::kMaxBits));
+        add_filter(question, center, Min(radius, pg::kMaxBits));
 }
 
-static void set_order(const Meta &meta, const ScanKeyData *orderbys, int count, Question *question) {
+static void set_order(InputType type, const Meta &meta, const ScanKeyData *orderbys, int count,
+                      Question *question) {
     if (count == 0) return;
     // A distance to null is null for every row, and orders nothing: the next key decides.
     int key = 0;
@@ -71,11 +80,10 @@ static void set_order(const Meta &meta, const ScanKeyData *orderbys, int count, 
     if (question->null_query) return;
     // Only one distance is computed here; with more, PostgreSQL sorts the ties.
     question->recheck_order = key + 1 < count;
-    const pg::ImageHash *hash = pg::datum_get_imagehash(orderbys[key].sk_argument);
-    if (meta.bits == static_cast<uint32>(hash->bits()))
-        hamming::pack_words(hash->code, hash->bytes(), question->query);
-    question->by_distance = comparable(meta, hash);
-    question->other_method = !question->by_distance && meta.bits == static_cast<uint32>(hash->bits());
+    const Input query = read_input(type, orderbys[key].sk_argument);
+    if (same_length(meta, query)) hamming::pack_words(query.code, query.bytes, question->query);
+    question->by_distance = comparable(meta, query);
+    question->other_method = !question->by_distance && same_length(meta, query);
     if (!question->by_distance) question->recheck_order = true;
 }
 
@@ -83,8 +91,9 @@ void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Questi
     memset(question, 0, sizeof *question);
     question->codes = question->nulls = true;
     question->filters = filters;
-    for (int i = 0; i < scan->numberOfKeys; i++) add_key(meta, scan->keyData[i], question);
-    set_order(meta, scan->orderByData, scan->numberOfOrderBys, question);
+    const InputType type = input_type(scan->indexRelation);
+    for (int i = 0; i < scan->numberOfKeys; i++) add_key(type, meta, scan->keyData[i], question);
+    set_order(type, meta, scan->orderByData, scan->numberOfOrderBys, question);
     if (meta.bits == 0) question->codes = false;  // there are none
 
     // Triangle inequality: a row within r of a filter's center is within r + d(center, query) of the query.

@@ -224,10 +224,11 @@ static bool next_in_phase(IndexScanDesc scan, ItemPointer tid, int *distance) {
 }
 
 static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
+    const InputType type = input_type(scan->indexRelation);
     int order_key = static_cast<ScanState *>(scan->opaque)->question.order_key;
     for (int i = 0; i < scan->numberOfOrderBys; i++) {
         // What is rechecked needs only a lower bound.
-        scan->xs_orderbyvals[i] = Int32GetDatum(i == order_key ? distance : 0);
+        scan->xs_orderbyvals[i] = make_distance(type, i == order_key ? distance : 0);
         scan->xs_orderbynulls[i] = is_null || i < order_key;
     }
 }
@@ -288,7 +289,7 @@ static void return_value(IndexScanDesc scan, const ItemPointerData *tid) {
     MemoryContext old = MemoryContextSwitchTo(state->row_context);
     Datum value = 0;
     bool is_null = state->row_is_null;
-    if (!is_null) value = make_value(state->meta, state->row_code, tid);
+    if (!is_null) value = make_value(scan->indexRelation, state->meta, state->row_code, tid);
     if (scan->xs_recheckorderby) compute_order(scan, value, is_null);
     scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
     scan->xs_itup = index_form_tuple(scan->xs_itupdesc, &value, &is_null);

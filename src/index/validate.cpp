@@ -1,17 +1,19 @@
 // Checks a hamming operator class: its operators have known strategies and fitting types, and none is
 // missing.
 #include "index/access_method.h"
+#include "index/input_type.h"
 #include "index/strategies.h"
 
 extern "C" {
 #include "access/amvalidate.h"
 #include "access/htup_details.h"
+#include "catalog/pg_am_d.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_opfamily.h"
-#include "catalog/pg_opfamily_d.h"
 #include "catalog/pg_type_d.h"
+#include "commands/defrem.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -25,9 +27,15 @@ static void complain(const char *family, const char *what) {
                    errmsg("operator family \"%s\" of access method hamming %s", family, what)));
 }
 
-static bool validate_operator(Form_pg_amop amop, Oid input_type, const char *family) {
+// The operator family that ORDER BY uses.
+static Oid usual_order(Oid type) {
+    return get_opclass_family(GetDefaultOpClass(type, BTREE_AM_OID));
+}
+
+static bool validate_operator(Form_pg_amop amop, Oid type, const char *family) {
+    const OpclassShape shape = opclass_shape(input_type(type));
     const char *name = format_operator(amop->amopopr);
-    if (amop->amopstrategy < kDistanceStrategy || amop->amopstrategy > kStrategies) {
+    if (amop->amopstrategy < kDistanceStrategy || amop->amopstrategy > shape.strategies) {
         complain(family,
                  psprintf("contains operator %s with invalid strategy number %d", name, amop->amopstrategy));
         return false;
@@ -37,31 +45,33 @@ static bool validate_operator(Form_pg_amop amop, Oid input_type, const char *fam
         complain(family, psprintf("contains operator %s with the wrong purpose", name));
         return false;
     }
-    if (is_distance && amop->amopsortfamily != INTEGER_BTREE_FAM_OID) {
-        complain(family, psprintf("sorts operator %s by another order than that of integer", name));
+    if (is_distance && amop->amopsortfamily != usual_order(shape.distance_type)) {
+        complain(family, psprintf("sorts operator %s by another order than that of %s", name,
+                                  format_type_be(shape.distance_type)));
         return false;
     }
-    Oid right_type = amop->amopstrategy == kWithinStrategy ? amop->amoprighttype : input_type;
-    if (!check_amop_signature(amop->amopopr, is_distance ? INT4OID : BOOLOID, input_type, right_type)) {
+    Oid right_type = amop->amopstrategy == kWithinStrategy ? amop->amoprighttype : type;
+    if (!check_amop_signature(amop->amopopr, is_distance ? shape.distance_type : BOOLOID, type, right_type)) {
         complain(family, psprintf("contains operator %s with wrong signature", name));
         return false;
     }
     return true;
 }
 
-static bool validate_operators(Oid family_id, Oid input_type, const char *family) {
+static bool validate_operators(Oid family_id, Oid type, const char *family) {
     bool valid = true;
     uint32 seen = 0;
     CatCList *operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family_id));
     for (int i = 0; i < operators->n_members; i++) {
         auto amop = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
-        if (validate_operator(amop, input_type, family))
+        if (validate_operator(amop, type, family))
             seen |= 1u << amop->amopstrategy;
         else
             valid = false;
     }
     ReleaseCatCacheList(operators);
-    for (int strategy = kDistanceStrategy; strategy <= kStrategies; strategy++) {
+    for (int strategy = kDistanceStrategy; strategy <= opclass_shape(input_type(type)).strategies;
+         strategy++) {
         if (seen & (1u << strategy)) continue;
         complain(family, psprintf("is missing an operator of strategy %d", strategy));
         valid = false;
@@ -82,11 +92,11 @@ bool hamming_validate(Oid opclass_id) {
     if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator class %u", opclass_id);
     auto opclass = reinterpret_cast<Form_pg_opclass>(GETSTRUCT(tuple));
     Oid family_id = opclass->opcfamily;
-    Oid input_type = opclass->opcintype;
+    Oid type = opclass->opcintype;
     ReleaseSysCache(tuple);
     const char *family = family_name(family_id);
 
-    bool valid = validate_operators(family_id, input_type, family);
+    bool valid = validate_operators(family_id, type, family);
     CatCList *functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family_id));
     if (functions->n_members > 0) {
         complain(family, "contains support functions, but the access method has none");

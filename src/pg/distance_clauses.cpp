@@ -20,6 +20,8 @@ extern "C" {
 #include "utils/lsyscache.h"
 }
 
+#include <cmath>
+
 namespace imagehash::pg {
 
 static set_rel_pathlist_hook_type previous_hook;
@@ -30,22 +32,33 @@ struct Condition {
     Expr *radius;
 };
 
-// <= and < as they are, >= and > with sides exchanged; for < a constant one less.
+// distance < radius as distance <= the next whole number below it, where it is a constant.
+static bool make_inclusive(Expr **radius) {
+    if (!IsA(*radius, Const) || reinterpret_cast<Const *>(*radius)->constisnull) return false;
+    auto constant = static_cast<Const *>(copyObjectImpl(*radius));
+    if (constant->consttype == FLOAT8OID)
+        constant->constvalue = Float8GetDatum(std::ceil(DatumGetFloat8(constant->constvalue)) - 1);
+    else if (DatumGetInt32(constant->constvalue) > 0)
+        constant->constvalue = Int32GetDatum(DatumGetInt32(constant->constvalue) - 1);
+    else
+        return false;
+    *radius = reinterpret_cast<Expr *>(constant);
+    return true;
+}
+
+// <= and < as they are, >= and > with sides exchanged, of integers for imagehash, of double precision for
+// bit.
 static bool match_comparison(const OpExpr *op, Node **distance, Expr **radius) {
     if (list_length(op->args) != 2) return false;
     Oid function = get_opcode(op->opno);
-    bool exchanged = function == F_INT4GE || function == F_INT4GT;
-    if (!exchanged && function != F_INT4LE && function != F_INT4LT) return false;
+    bool exchanged =
+        function == F_INT4GE || function == F_INT4GT || function == F_FLOAT8GE || function == F_FLOAT8GT;
+    bool inclusive =
+        function == F_INT4LE || function == F_INT4GE || function == F_FLOAT8LE || function == F_FLOAT8GE;
+    if (!exchanged && !inclusive && function != F_INT4LT && function != F_FLOAT8LT) return false;
     *distance = static_cast<Node *>(exchanged ? lsecond(op->args) : linitial(op->args));
     *radius = static_cast<Expr *>(exchanged ? linitial(op->args) : lsecond(op->args));
-    if (function == F_INT4LE || function == F_INT4GE) return true;
-    if (!IsA(*radius, Const)) return false;
-    auto constant = reinterpret_cast<Const *>(*radius);
-    if (constant->constisnull || DatumGetInt32(constant->constvalue) <= 0) return false;
-    constant = static_cast<Const *>(copyObjectImpl(constant));
-    constant->constvalue = Int32GetDatum(DatumGetInt32(constant->constvalue) - 1);
-    *radius = reinterpret_cast<Expr *>(constant);
-    return true;
+    return inclusive || make_inclusive(radius);
 }
 
 // The arguments, if the expression is the distance of the index's operator class.

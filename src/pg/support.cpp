@@ -2,6 +2,7 @@
 // other, and estimates their selectivity.
 #include "index/access_method.h"
 #include "index/strategies.h"
+#include "pg/ball.h"
 #include "pg/distance_clauses.h"
 #include "pg/imagehash.h"
 
@@ -37,14 +38,18 @@ static const Const *constant_argument(List *arguments, int i) {
     return node != nullptr && IsA(node, Const) ? reinterpret_cast<Const *>(node) : nullptr;
 }
 
+static int bits_of_constant(const Const *center) {
+    if (center == nullptr || center->constbyval || center->constlen != -1) return 64;
+    if (center->consttype == BITOID) return VARBITLEN(DatumGetVarBitP(center->constvalue));
+    return datum_get_imagehash(center->constvalue)->bits();
+}
+
 // Arguments that are not constants, or not of the types expected, say nothing.
 static double selectivity_within(const Const *center, const Const *radius) {
     if ((radius != nullptr && radius->constisnull) || (center != nullptr && center->constisnull)) return 0;
-    int r = radius != nullptr && radius->consttype == INT4OID ? DatumGetInt32(radius->constvalue) : 0;
+    int r = radius != nullptr ? radius_of_constant(radius) : 0;
     if (r < 0) return 0;
-    bool is_hash = center != nullptr && !center->constbyval && center->constlen == -1;
-    int bits = is_hash ? datum_get_imagehash(center->constvalue)->bits() : 64;
-    return Min(1.0, near_duplicates + chance_within(bits, r));
+    return Min(1.0, near_duplicates + chance_within(bits_of_constant(center), r));
 }
 
 bool find_ball_operator(Oid opfamily, Oid *op, Oid *ball_type) {

@@ -52,6 +52,16 @@ private_install() {
     export PATH=$PRIVATE_BIN:$PATH
 }
 
+# private_pgvector DIR: lays a built pgvector, or what stands in for it, over the copy.
+private_pgvector() {
+    local share
+    share=$("$PRIVATE_BIN/pg_config" --sharedir)/extension
+    [[ -f $1/vector.control ]] || fail "no vector.control in $1"
+    [[ ! -f $1/vector.so ]] || cp --remove-destination "$1/vector.so" "$("$PRIVATE_BIN/pg_config" --pkglibdir)"
+    cp --remove-destination "$1/vector.control" "$share"
+    find "$1" -maxdepth 2 -name 'vector--*.sql' -exec cp --remove-destination -t "$share" {} +
+}
+
 # private_server_start [SETTING=VALUE ...]: a new cluster, PGHOST and friends set to reach it. Without fsync: its
 # data are made to be thrown away.
 private_server_start() {
