@@ -28,4 +28,16 @@ void rule_out(const uint16_t *distances, const int16_t *rmin, const int16_t *rma
     }
 }
 
+size_t first_within(const int16_t *bounds, size_t count, int16_t limit) {
+    constexpr size_t kStride = 64;
+    size_t i = 0;
+    for (; i + kStride <= count; i += kStride) {
+        int16_t least = INT16_MAX;
+        for (size_t k = 0; k < kStride; k++) least = std::min(least, bounds[i + k]);
+        if (least <= limit) break;
+    }
+    while (i < count && bounds[i] > limit) i++;
+    return i;
+}
+
 }  // namespace imagehash::hamming

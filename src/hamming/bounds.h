@@ -20,4 +20,7 @@ void bound_leaves(const uint16_t *distances, const int16_t *rmin, const int16_t 
 void rule_out(const uint16_t *distances, const int16_t *rmin, const int16_t *rmax, size_t count, int radius,
               int16_t never, int16_t *bounds);
 
+// The first i with bounds[i] <= limit; count where there is none.
+size_t first_within(const int16_t *bounds, size_t count, int16_t limit);
+
 }  // namespace imagehash::hamming

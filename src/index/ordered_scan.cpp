@@ -1,9 +1,10 @@
 // Rows in order of distance.
 //
-// The scan goes through the distances, level by level. Segments wait in a queue by their bound, the least
-// distance to the query that they can hold; at level v the rows found at distance v are served, then the
-// segments with bound v are read, which gives more. Leaves wait in the same way, and are opened into segments
-// only when their turn comes. So a scan reads just what the rows taken from it require.
+// The scan goes through the distances, level by level: at level v the rows found at distance v are served. That
+// takes all segments bound to less than v, the bound being the least distance to the query that a segment can
+// hold. Leaves have bounds too, and are opened into segments only when their turn comes; segments of open
+// leaves wait in a queue by their bound. Levels that the next few rows need anyway, by what is found so far, are
+// read together, in the order of pages, so that a page that serves several levels is read once.
 //
 // Only rows up to a horizon are kept: the distance of the 64th nearest known so far. When the levels have
 // reached the horizon, a new band begins beyond it, with four times as many rows; each band ends between two
@@ -29,6 +30,7 @@ namespace imagehash::index {
 
 static const int64 first_band = 64;
 static const int64 band_growth = 4;
+static const int64 few_rows = 10;        // how many most searches ask for
 static const uint32 first_leaves = 8;    // read first, for a horizon
 static const int approximate_bands = 2;  // the first 320 rows, where an approximate answer is allowed
 static const int32 none = -1;
@@ -47,32 +49,33 @@ struct Waiting {
 struct OrderedScan {
     int done_through;  // distances up to this one are served; -1 at first
     int level;
+    int opened_through;  // segments bound to this level or less are read, or among the runs
     int horizon;
+    int64 served;  // rows of the band
     int64 target;  // rows that the band is to have at least
     int bands;
-    bool leaves_queued;
+    bool first_read;  // what gives a horizon soon is read, or among the runs
     bool in_page_order;
 
-    int64 found[pg::kMaxBits + 2];  // rows of the band at each distance
-    int64 within;                   // up to the horizon
-
+    int64 within;  // rows of the band up to the horizon
     Candidate *candidates;
     uint64 *codes;  // of the candidates, where the scan returns the hash
     int32 candidates_count, candidates_room, candidates_used;
     int32 free;
-    int32 heads[pg::kMaxBits + 2];  // of the candidates at each distance, in the order they were found
-    int32 tails[pg::kMaxBits + 2];
 
     int16 *leaf_bounds;  // kNever: nothing in the leaf is wanted, or it is open
-    int32 *next_leaf;
-    int32 leaf_heads[pg::kMaxBits + 2];
     Waiting *waiting;
     int32 waiting_count;
     int64 waiting_room;
-    int32 segment_heads[pg::kMaxBits + 2];
-    int64 queued[pg::kMaxBits + 2];  // segments that wait at each bound, those of closed leaves included
     int64 segments_read;
     int64 next_look;  // at how many of them the order of pages is considered
+
+    // By distance; set up to the length of the codes.
+    int64 found[pg::kMaxBits + 1];  // rows of the band
+    int32 heads[pg::kMaxBits + 1];  // of the candidates, in the order they were found
+    int32 tails[pg::kMaxBits + 1];
+    int32 segment_heads[pg::kMaxBits + 1];
+    int64 queued[pg::kMaxBits + 1];  // segments of open leaves that wait, by bound
 
     uint64 row_code[kMaxWords];
 };
@@ -159,6 +162,13 @@ struct OpenLeaf {
     int now;       // segments with this bound or less are to be read now
 };
 
+static void wait(OrderedScan *o, const Run &run) {
+    make_room(&o->waiting, o->waiting_count, &o->waiting_room);
+    o->queued[run.bound]++;
+    o->waiting[o->waiting_count] = {run, o->segment_heads[run.bound]};
+    o->segment_heads[run.bound] = o->waiting_count++;
+}
+
 static void queue_segment(const Segment &segment, void *open_pointer) {
     auto open = static_cast<OpenLeaf *>(open_pointer);
     ScanState *state = open->state;
@@ -167,11 +177,10 @@ static void queue_segment(const Segment &segment, void *open_pointer) {
     int bound = Max(lower_bound(open->distance, segment.rmin, segment.rmax), o->done_through + 1);
     if (bound > o->horizon) return;
     Run run = {segment.page, segment.start, segment.count, static_cast<uint16>(bound)};
-    if (bound <= open->now) return add_run(&state->runs, run);
-    make_room(&o->waiting, o->waiting_count, &o->waiting_room);
-    o->queued[bound]++;
-    o->waiting[o->waiting_count] = {run, o->segment_heads[bound]};
-    o->segment_heads[bound] = o->waiting_count++;
+    if (bound <= open->now)
+        add_run(&state->runs, run);
+    else
+        wait(o, run);
 }
 
 static void open_leaf(ScanState *state, const TierView &view, uint32 leaf, int now) {
@@ -195,67 +204,96 @@ static void bound_leaves(ScanState *state) {
         o->leaf_bounds[leaf] = Max(o->leaf_bounds[leaf], state->filter_bounds[leaf]);
 }
 
-static void queue_leaves(ScanState *state) {
-    OrderedScan *o = state->ordered;
-    // Backwards, so that each list is in the order of pages.
-    for (int t = state->directory.tiers_count; t-- > 0;) {
-        const TierView &view = state->directory.tiers[t];
-        const uint32 *first_segment = view.leaves->first_segment;
-        const int16 *bounds = o->leaf_bounds + view.first_leaf;
-        for (uint32 place = view.leaves->leaves; place-- > 0;) {
-            int bound = bounds[place];
-            if (bound > o->horizon) continue;
-            o->next_leaf[view.first_leaf + place] = o->leaf_heads[bound];
-            o->leaf_heads[bound] = static_cast<int32>(view.first_leaf + place);
-            o->queued[bound] += first_segment[place + 1] - first_segment[place];
-        }
-    }
-    o->leaves_queued = true;
-}
-
 // The segments of open leaves that wait at `bound` are to be read now.
 static void take_segments(ScanState *state, int bound) {
     OrderedScan *o = state->ordered;
     for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
         add_run(&state->runs, o->waiting[s].run);
     o->segment_heads[bound] = none;
+    o->queued[bound] = 0;
 }
 
-static void open_level(ScanState *state) {
+// The level through which the next few rows need the segments read: one row at first, then ten, then those of
+// the band. Levels that are needed anyway are read together, each page once.
+static int level_needed(const OrderedScan *o) {
+    int64 wanted = o->served >= few_rows ? o->target : o->served > 0 ? few_rows : 1;
+    int64 found = 0;
+    for (int d = o->done_through + 1; d <= o->horizon; d++) {
+        found += o->found[d];
+        if (found >= wanted) return Max(d - 1, o->level);
+    }
+    return o->level;
+}
+
+// Opens the closed leaves bound to `last` or less, in the order of their pages.
+static void open_leaves(ScanState *state, int last) {
+    for (int t = 0; t < state->directory.tiers_count; t++) {
+        const TierView &view = state->directory.tiers[t];
+        const int16 *bounds = state->ordered->leaf_bounds + view.first_leaf;
+        for (uint32 place = 0; place < view.leaves->leaves; place++) {
+            place +=
+                hamming::first_within(bounds + place, view.leaves->leaves - place, static_cast<int16>(last));
+            if (place < view.leaves->leaves) open_leaf(state, view, view.first_leaf + place, last);
+        }
+    }
+}
+
+// The segments bound to the levels through `last` become the runs, in the order of pages.
+static void open_levels(ScanState *state, int last) {
     OrderedScan *o = state->ordered;
-    state->runs.count = state->runs.next = 0;
-    for (int32 leaf = o->leaf_heads[o->level]; leaf != none; leaf = o->next_leaf[leaf])
-        open_leaf(state, tier_of_leaf(state->directory, leaf), leaf, o->level);
-    o->leaf_heads[o->level] = none;
-    take_segments(state, o->level);
-    o->queued[o->level] = 0;
-    sort_runs(&state->runs);
+    RunList *runs = &state->runs;
+    if (runs->next == runs->count) runs->next = runs->count = 0;
+    // Those of open leaves are few and in no order.
+    for (int level = o->level; level <= last; level++) take_segments(state, level);
+    sort_runs(runs);
+    int64 sorted = runs->count;
+    open_leaves(state, last);
+    merge_runs(runs, sorted);
+    o->opened_through = last;
+}
+
+// Puts runs back that have turned out not to be needed so soon.
+static void put_back_runs(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    RunList *runs = &state->runs;
+    if (o->in_page_order || !o->first_read || o->opened_through <= o->level) return;
+    const int last = level_needed(o);
+    if (last >= o->opened_through) return;
+    o->opened_through = last;
+    int64 kept = runs->next;
+    for (int64 r = runs->next; r < runs->count; r++) {
+        if (runs->runs[r].bound <= last)
+            runs->runs[kept++] = runs->runs[r];
+        else
+            wait(o, runs->runs[r]);
+    }
+    runs->count = kept;
+}
+
+// Segments that are bound to the horizon or less and not read yet.
+static int64 segments_left(const ScanState *state) {
+    const OrderedScan *o = state->ordered;
+    int64 left = state->runs.count - state->runs.next;
+    for (int bound = o->level; bound <= o->horizon; bound++) left += o->queued[bound];
+    for (int t = 0; t < state->directory.tiers_count; t++) {
+        const TierView &view = state->directory.tiers[t];
+        const uint32 *first_segment = view.leaves->first_segment;
+        for (uint32 place = 0; place < view.leaves->leaves; place++)
+            if (o->leaf_bounds[view.first_leaf + place] <= o->horizon)
+                left += first_segment[place + 1] - first_segment[place];
+    }
+    return left;
 }
 
 // Once the horizon has had time to fall: whether most of what is left would be read anyway, and if so takes
-// it all into the runs, in the order of pages.
+// it all into the runs.
 static void consider_page_order(ScanState *state) {
     OrderedScan *o = state->ordered;
-    if (o->in_page_order || !o->leaves_queued || o->segments_read < o->next_look) return;
+    if (o->in_page_order || !o->first_read || o->segments_read < o->next_look) return;
     o->next_look = o->segments_read * 2;
-    int64 left = state->runs.count - state->runs.next;
-    for (int bound = o->level + 1; bound <= o->horizon; bound++) left += o->queued[bound];
-    if (left * 3 < static_cast<int64>(state->directory.segments)) return;
+    if (segments_left(state) * 3 < static_cast<int64>(state->directory.segments)) return;
     o->in_page_order = true;
-    // Segments of open leaves are few and in no order; then the leaves, which lie as their pages do.
-    for (int bound = o->level + 1; bound <= o->horizon; bound++) take_segments(state, bound);
-    sort_runs(&state->runs);
-    int64 sorted = state->runs.count;
-    for (int t = 0; t < state->directory.tiers_count; t++) {
-        const TierView &view = state->directory.tiers[t];
-        for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.leaves->leaves; leaf++)
-            if (o->leaf_bounds[leaf] <= o->horizon) open_leaf(state, view, leaf, o->horizon);
-    }
-    merge_runs(&state->runs, sorted);
-    for (int bound = o->level + 1; bound <= pg::kMaxBits; bound++) {
-        o->leaf_heads[bound] = o->segment_heads[bound] = none;
-        o->queued[bound] = 0;
-    }
+    open_levels(state, o->horizon);
 }
 
 // --- bands ----------------------------------------------------------------------------------------
@@ -316,13 +354,14 @@ static void start_band(ScanState *state) {
     OrderedScan *o = state->ordered;
     o->level = o->done_through + 1;
     o->horizon = state->question.max_distance;
-    o->leaves_queued = o->in_page_order = false;
-    o->within = 0;
-    memset(o->queued, 0, sizeof o->queued);
-    memset(o->found, 0, sizeof o->found);
-    std::fill_n(o->heads, lengthof(o->heads), none);
-    std::fill_n(o->leaf_heads, lengthof(o->leaf_heads), none);
-    std::fill_n(o->segment_heads, lengthof(o->segment_heads), none);
+    o->first_read = o->in_page_order = false;
+    o->opened_through = o->level;
+    o->within = o->served = 0;
+    const Size levels = state->meta.bits + 1;
+    std::fill_n(o->queued, levels, 0);
+    std::fill_n(o->found, levels, 0);
+    std::fill_n(o->heads, levels, none);
+    std::fill_n(o->segment_heads, levels, none);
     o->free = none;
     o->candidates_count = o->candidates_used = o->waiting_count = 0;
     o->segments_read = 0;
@@ -337,9 +376,9 @@ static void start_band(ScanState *state) {
 void start_ordered(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     MemoryContext old = MemoryContextSwitchTo(state->context);
-    auto o = static_cast<OrderedScan *>(palloc0(sizeof(OrderedScan)));
+    auto o = static_cast<OrderedScan *>(palloc(sizeof(OrderedScan)));
+    memset(o, 0, offsetof(OrderedScan, found));  // the rest is set by band
     const Size leaves = state->directory.leaves;
-    o->next_leaf = static_cast<int32 *>(arena_alloc(state->context, sizeof(int32) * leaves));
     o->leaf_bounds = static_cast<int16 *>(arena_alloc(state->context, sizeof(int16) * leaves));
     o->done_through = -1;
     o->target = first_band;
@@ -359,10 +398,11 @@ static bool advance(IndexScanDesc scan) {
             visit_page(scan, &state->runs, state->question.query, &o->horizon, 0, add_candidate, state);
             o->segments_read += state->runs.next - before;
             lower_horizon(state);
+            put_back_runs(state);
             consider_page_order(state);
-        } else if (!o->leaves_queued) {
-            queue_leaves(state);
-            open_level(state);
+        } else if (!o->first_read) {
+            o->first_read = true;
+            open_levels(state, level_needed(o));
         } else if (o->level >= state->question.max_distance) {
             return false;
         } else if (o->level >= o->horizon) {
@@ -372,7 +412,7 @@ static bool advance(IndexScanDesc scan) {
             start_band(state);
         } else {
             o->level++;
-            open_level(state);
+            if (o->level > o->opened_through) open_levels(state, level_needed(o));
         }
     }
     return true;
@@ -397,6 +437,7 @@ bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
         state->row_code = o->row_code;
     }
     *distance = o->level;
+    o->served++;
     free_slot(o, slot);
     return true;
 }

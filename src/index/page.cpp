@@ -110,12 +110,28 @@ const char *find_damage(Page page, int words) {
     return nullptr;
 }
 
-Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy) {
-    Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+static Buffer lock_checked(Relation index, BlockNumber block, Buffer buffer, int words, int lock_mode) {
     LockBuffer(buffer, lock_mode);
     const char *damage = find_damage(BufferGetPage(buffer), words);
     if (damage != nullptr) report_corruption(index, block, damage);
     return buffer;
+}
+
+Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy) {
+    Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+    return lock_checked(index, block, buffer, words, lock_mode);
+}
+
+// A search reads hundreds of pages, and to find each in the buffer pool is a good part of its time. So the
+// backend remembers in which buffer a block was, of whatever relation: PostgreSQL looks whether it still is.
+static Buffer recent_buffers[1 << 16];
+
+static Buffer pin_block(Relation index, BlockNumber block) {
+    if (RelationUsesLocalBuffers(index)) return ReadBuffer(index, block);
+    Buffer *recent = &recent_buffers[block % lengthof(recent_buffers)];
+    if (!BufferIsValid(*recent) || !pg::read_recent_buffer(index, block, *recent))
+        *recent = ReadBuffer(index, block);
+    return *recent;
 }
 
 // Asks the operating system only about blocks beyond those that are known to exist.
@@ -128,7 +144,7 @@ static bool block_exists(Relation index, BlockNumber block) {
 Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
     if (ref.block == kMetaBlock || !block_exists(index, ref.block))
         report_corruption(index, ref.block, "The index refers to a block it does not have.");
-    Buffer buffer = read_page(index, ref.block, words, BUFFER_LOCK_SHARE);
+    Buffer buffer = lock_checked(index, ref.block, pin_block(index, ref.block), words, BUFFER_LOCK_SHARE);
     const PageTrailer *trailer = page_trailer(BufferGetPage(buffer));
     if (trailer->kind == kind && trailer->serial == ref.serial) return buffer;
     if (RecoveryInProgress())
@@ -141,6 +157,15 @@ Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
     report_corruption(index, ref.block,
                       psprintf("The page has kind %u and serial %u, not %u and %u.", trailer->kind,
                                trailer->serial, kind, ref.serial));
+}
+
+void prefetch_ref(Relation index, PageRef ref, int codes_offset, int size) {
+    Buffer recent = recent_buffers[ref.block % lengthof(recent_buffers)];
+    if (!BufferIsValid(recent) || RelationUsesLocalBuffers(index)) return;
+    const char *page = BufferGetPage(recent);
+    __builtin_prefetch(page);
+    __builtin_prefetch(page + kPageEnd);
+    for (int i = 0; i < size; i += 64) __builtin_prefetch(page + codes_offset + i);
 }
 
 }  // namespace imagehash::index

@@ -170,4 +170,8 @@ constexpr int kAnyWords = 0;
 // (serialization_failure).
 Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words);
 
+// Asks the processor to fetch the page's ends and the codes from `codes_offset` on, where it is known in which
+// buffer the page was: a search waits for memory more than for anything else.
+void prefetch_ref(Relation index, PageRef ref, int codes_offset, int size);
+
 }  // namespace imagehash::index

@@ -15,23 +15,24 @@ void add_run(RunList *list, const Run &run) {
     list->runs[list->count++] = run;
 }
 
-static bool comes_before(const Run &a, const Run &b) {
-    return (static_cast<uint64>(a.page.block) << 16 | a.start) <
-           (static_cast<uint64>(b.page.block) << 16 | b.start);
-}
+// A type and not a function, so that it becomes part of the sort's loops.
+struct ComesBefore {
+    static uint64 place(const Run &run) { return static_cast<uint64>(run.page.block) << 16 | run.start; }
+    bool operator()(const Run &a, const Run &b) const { return place(a) < place(b); }
+};
 
 void sort_runs(RunList *list) {
     Run *first = list->runs + list->next, *last = list->runs + list->count;
-    if (!std::is_sorted(first, last, comes_before)) std::sort(first, last, comes_before);
+    if (!std::is_sorted(first, last, ComesBefore())) std::sort(first, last, ComesBefore());
 }
 
 void merge_runs(RunList *list, int64 middle) {
     Run *first = list->runs + list->next, *last = list->runs + list->count;
     // New pages may come from anywhere in the file.
-    if (std::is_sorted(list->runs + middle, last, comes_before))
-        std::inplace_merge(first, list->runs + middle, last, comes_before);
+    if (std::is_sorted(list->runs + middle, last, ComesBefore()))
+        std::inplace_merge(first, list->runs + middle, last, ComesBefore());
     else
-        std::sort(first, last, comes_before);
+        std::sort(first, last, ComesBefore());
 }
 
 struct PageVisit {
@@ -81,6 +82,15 @@ static void visit_run(const PageVisit &visit, int start, int count, int threshol
     }
 }
 
+// The next page of the list, with the codes of all its runs.
+static void prefetch_page(Relation index, const RunList *list, int words) {
+    const int code_size = words * static_cast<int>(sizeof(uint64));
+    for (int64 r = list->next;
+         r < list->count && list->runs[r].page.block == list->runs[list->next].page.block; r++)
+        prefetch_ref(index, list->runs[r].page, kCodesOffset + list->runs[r].start * code_size,
+                     list->runs[r].count * code_size);
+}
+
 void visit_page(IndexScanDesc scan, RunList *list, const uint64 *query, const int *threshold,
                 int first_filter, FoundVisitor visit_found, void *visitor_state) {
     auto state = static_cast<ScanState *>(scan->opaque);
@@ -94,6 +104,7 @@ void visit_page(IndexScanDesc scan, RunList *list, const uint64 *query, const in
     int64 r = list->next;
     list->next = end;
     if (!wanted) return;
+    prefetch_page(scan->indexRelation, list, state->layout.words);
 
     Buffer buffer = read_ref(scan->indexRelation, ref, whole ? kPendingPage : kCodePage, state->layout.words);
     Page page = BufferGetPage(buffer);

@@ -62,6 +62,19 @@ inline Buffer extend_init_fork(Relation relation) {
     return extend_fork(relation, INIT_FORKNUM);
 }
 
+// Pins the block if it is still in the shared buffer that held it before; spares the search for it.
+inline bool read_recent_buffer(Relation relation, BlockNumber block, Buffer recent) {
+#if PG_VERSION_NUM >= 160000
+    const RelFileLocator &locator = relation->rd_locator;
+#else
+    const RelFileNode &locator = relation->rd_node;
+#endif
+    if (!ReadRecentBuffer(locator, MAIN_FORKNUM, block, recent)) return false;
+    pgstat_count_buffer_read(relation);
+    pgstat_count_buffer_hit(relation);
+    return true;
+}
+
 // The next datum of a sort; the caller does not need a copy.
 inline bool next_sorted_datum(Tuplesortstate *sort, Datum *value) {
     bool is_null;
