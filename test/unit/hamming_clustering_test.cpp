@@ -7,6 +7,7 @@
 
 #include "hamming/clustering.h"
 #include "hamming/distance.h"
+#include "hamming/leaf_finder.h"
 
 namespace imagehash::hamming {
 namespace {
@@ -194,6 +195,51 @@ TEST(Clustering, StopsAnywhere) {
         EXPECT_EQ(cluster(codes.data.data(), codes.count(), options_for(codes), stop_at, &stop), nullptr);
         EXPECT_EQ(stop.asked, limit) << "asked again after it had said yes";
     }
+}
+
+std::unique_ptr<LeafFinder> finder_for(const Clustering &clustering, size_t tight_leaves) {
+    return LeafFinder::make({clustering.centroid(0), clustering.leaves(), clustering.words()}, tight_leaves,
+                            clustering.radius_limit(), never, nullptr);
+}
+
+TEST(LeafFinder, FindsLeavesByTheRuleOfTheClustering) {
+    const Codes codes = clustered_codes(100000, 1, 1500, 11);
+    const auto clustering = cluster(codes);
+    const auto finder = finder_for(*clustering, clustering->tight_leaves());
+    ASSERT_GT(clustering->tight_leaves(), 768u) << "too few for two levels";
+    size_t same_kind = 0;
+    std::vector<Assignment> assigned(codes.count());
+    clustering->assign(codes.data.data(), codes.count(), assigned.data());
+    for (size_t i = 0; i < codes.count(); i++) {
+        const Assignment found = finder->find(codes[i]);
+        ASSERT_LT(found.leaf, clustering->leaves());
+        ASSERT_EQ(found.radius, distance_of(codes[i], clustering->centroid(found.leaf), 1));
+        const bool tight = found.leaf < clustering->tight_leaves();
+        if (tight) {
+            ASSERT_LE(found.radius, clustering->radius_limit());
+        }
+        same_kind += tight == (assigned[i].leaf < clustering->tight_leaves());
+    }
+    EXPECT_GT(same_kind, codes.count() * 9 / 10) << "with many leaves the nearest is sometimes missed";
+}
+
+TEST(LeafFinder, LeavesOfOneKind) {
+    const Codes codes = clustered_codes(4000, 2, 60, 12);
+    const auto clustering = cluster(codes);
+    for (size_t tight_leaves : {size_t{0}, clustering->leaves(), clustering->leaves() + 5}) {
+        const auto finder = finder_for(*clustering, tight_leaves);
+        for (size_t i = 0; i < codes.count(); i++) {
+            const Assignment found = finder->find(codes[i]);
+            ASSERT_LT(found.leaf, clustering->leaves());
+            ASSERT_EQ(found.radius, distance_of(codes[i], clustering->centroid(found.leaf), 2));
+        }
+    }
+}
+
+TEST(LeafFinder, Stops) {
+    const Codes codes = uniform_codes(5000, 1, 13);
+    StopAt stop{1, 0};
+    EXPECT_EQ(LeafFinder::make({codes[0], codes.count(), 1}, 5000, 64, stop_at, &stop), nullptr);
 }
 
 }  // namespace

@@ -1,0 +1,34 @@
+// Leaves for codes that come later; see leaf_finder.h.
+#include "hamming/leaf_finder.h"
+
+namespace imagehash::hamming {
+
+std::unique_ptr<LeafFinder> LeafFinder::make(Rows centroids, size_t tight_leaves, int radius_limit,
+                                             bool (*stop)(void *), void *stop_argument) {
+    Stop asking(stop, stop_argument);
+    Random random(1);
+    std::unique_ptr<LeafFinder> finder(new LeafFinder);
+    const size_t tight = std::min(tight_leaves, centroids.count);
+    finder->tight_leaves_ = static_cast<uint32_t>(tight);
+    finder->radius_limit_ = static_cast<uint32_t>(radius_limit);
+    if (tight > 0)
+        finder->tight_ =
+            std::make_unique<NearestCentroid>(Rows{centroids.data, tight, centroids.words}, &random, &asking);
+    if (tight < centroids.count)
+        finder->loose_ = std::make_unique<NearestCentroid>(
+            Rows{centroids[tight], centroids.count - tight, centroids.words}, &random, &asking);
+    if (asking.stopped()) return nullptr;
+    return finder;
+}
+
+Assignment LeafFinder::find(const uint64_t *code) const noexcept {
+    if (tight_ != nullptr) {
+        const Nearest found = tight_->find(code);
+        if (loose_ == nullptr || found.distance <= radius_limit_)
+            return {found.centroid, static_cast<uint16_t>(found.distance)};
+    }
+    const Nearest found = loose_->find(code);
+    return {tight_leaves_ + found.centroid, static_cast<uint16_t>(found.distance)};
+}
+
+}  // namespace imagehash::hamming
