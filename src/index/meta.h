@@ -6,7 +6,7 @@
 namespace imagehash::index {
 
 constexpr uint32 kMagic = 0x48414D49;
-constexpr uint32 kVersion = 3;  // 1: flat pages only; 2: tiers without id
+constexpr uint32 kVersion = 3;  // 1: flat pages only; 2: tiers without id that say nothing of their clustering
 
 constexpr int kMaxTiers = 8;
 constexpr int kMaxPending = 900;  // pages
@@ -21,6 +21,12 @@ struct Tier {
     uint32 code_pages;
     int64 entries;  // as built
     int64 dead;     // of them, as the last vacuum counted
+    // Of the largest tier, whose leaves the smaller ones share (part_merge.h).
+    int64 clustered_rows;  // that the leaves were made for; 0: one leaf without bounds
+    uint32 tight_leaves;   // the first ones; the others are loose
+    uint32 radius_limit;   // of the codes that a tight leaf takes
+    uint32 next_leaf;      // where the next part to be rewritten begins
+    uint32 unused;
 };
 
 struct Meta {

@@ -2,7 +2,6 @@
 #include "index/tier_writer.h"
 
 #include "index/growing_array.h"
-#include "index/recycle.h"
 
 extern "C" {
 #include "common/pg_prng.h"
@@ -28,7 +27,8 @@ static uint32 new_serial(TierWriter *writer) {
 
 // Puts the image, which has its serial, to a place of its own.
 static PageRef write_page(TierWriter *writer, const char *image) {
-    Buffer buffer = writer->logged ? allocate_page(writer->index) : pg::extend_relation(writer->index);
+    Buffer buffer = writer->logged ? allocate_one_of_many(writer->index, &writer->too_early)
+                                   : pg::extend_relation(writer->index);
     PageRef ref = {BufferGetBlockNumber(buffer), page_trailer(const_cast<char *>(image))->serial};
     if (writer->logged) {
         GenericXLogState *xlog = GenericXLogStart(writer->index);
@@ -47,8 +47,8 @@ void start_tier(TierWriter *writer) {
     writer->leaf = -1;
     writer->written_centroids = static_cast<uint64 *>(
         palloc_extended(sizeof(uint64) * writer->words * writer->leaves, MCXT_ALLOC_HUGE));
-    writer->leaf_rows = static_cast<TierWriter::LeafRow *>(
-        palloc_extended(sizeof(TierWriter::LeafRow) * writer->leaves, MCXT_ALLOC_HUGE));
+    writer->leaf_rows =
+        static_cast<LeafRow *>(palloc_extended(sizeof(LeafRow) * writer->leaves, MCXT_ALLOC_HUGE));
 }
 
 // --- codes ----------------------------------------------------------------------------------------
@@ -71,11 +71,12 @@ static void start_page(TierWriter *writer) {
     writer->page_fill = 0;
 }
 
-static void start_leaf(TierWriter *writer, uint32 leaf) {
+void begin_leaf(TierWriter *writer, uint32 leaf) {
     uint32 place = writer->written_leaves++;
     memcpy(writer->written_centroids + static_cast<Size>(place) * writer->words,
            writer->centroids + static_cast<Size>(leaf) * writer->words, writer->words * sizeof(uint64));
     writer->leaf_rows[place] = {UINT16_MAX, 0, static_cast<uint32>(writer->segments_count), 0};
+    if (leaf < writer->tight_leaves) writer->written_tight_leaves++;
     writer->leaf = static_cast<int>(leaf);
     writer->leaf_left = writer->leaf_counts[leaf];
     writer->segment_room = 0;
@@ -107,21 +108,42 @@ static void start_segment(TierWriter *writer, uint16 radius) {
 
 void write_row(TierWriter *writer, uint32 leaf, uint16 radius, const uint64 *code,
                const ItemPointerData *tid) {
-    if (writer->leaf != static_cast<int>(leaf)) start_leaf(writer, leaf);
+    if (writer->leaf != static_cast<int>(leaf)) begin_leaf(writer, leaf);
     if (writer->segment_room == 0) start_segment(writer, radius);
     int i = writer->page_fill++;
     store_code(page_codes(writer->page.data), writer->words, i, code);
     *page_tid(writer->page.data, i) = *tid;
     Segment *segment = &writer->segments[writer->segments_count - 1];
     segment->count++;
-    segment->rmax = radius;
-    TierWriter::LeafRow *row = &writer->leaf_rows[writer->written_leaves - 1];
+    segment->rmin = Min(segment->rmin, radius);
+    segment->rmax = Max(segment->rmax, radius);
+    LeafRow *row = &writer->leaf_rows[writer->written_leaves - 1];
     row->entries++;
     row->rmin = Min(row->rmin, radius);
-    row->rmax = radius;
+    row->rmax = Max(row->rmax, radius);
     writer->leaf_left--;
     writer->segment_room--;
     writer->entries++;
+}
+
+void share_leaves(TierWriter *writer, const TierImage &image, uint32 first, uint32 end) {
+    end_page(writer);
+    for (uint32 leaf = first; leaf < end; leaf++) {
+        begin_leaf(writer, leaf);
+        LeafRow *row = &writer->leaf_rows[writer->written_leaves - 1];
+        *row = image.leaves[leaf];
+        row->first_segment = static_cast<uint32>(writer->segments_count);
+        writer->entries += row->entries;
+        for (uint32 s = image.leaves[leaf].first_segment; s < end_of_segments(image, leaf); s++) {
+            const Segment &segment = image.segments[s];
+            make_room(&writer->segments, writer->segments_count, &writer->segments_room);
+            writer->segments[writer->segments_count++] = segment;
+            if (writer->refs_count > 0 && writer->refs[writer->refs_count - 1].block == segment.page.block)
+                continue;
+            make_room(&writer->refs, writer->refs_count, &writer->refs_room);
+            writer->refs[writer->refs_count++] = segment.page;
+        }
+    }
 }
 
 void finish_codes(TierWriter *writer) {
@@ -144,10 +166,10 @@ void widen_bounds(TierWriter *writer, uint16 bits) {
 static void fill_leaf_page(const TierWriter *writer, char *page, uint32 first, int count) {
     LeafColumns columns = leaf_columns(page, writer->words);
     for (int i = 0; i < count; i++) {
-        const TierWriter::LeafRow &row = writer->leaf_rows[first + i];
+        const LeafRow &row = writer->leaf_rows[first + i];
         store_code(page_codes(page), writer->words, i,
                    writer->written_centroids + static_cast<Size>(first + i) * writer->words);
-        columns.rmin[i] = row.rmin;
+        columns.rmin[i] = row.entries > 0 ? row.rmin : 0;
         columns.rmax[i] = row.rmax;
         columns.first_segment[i] = row.first_segment;
         columns.entries[i] = row.entries;
@@ -213,11 +235,13 @@ Tier finish_tier(TierWriter *writer, const TierStatistics &statistics) {
     memset(&tier, 0, sizeof tier);
     tier.id = pg_prng_uint64(&pg_global_prng_state);
     tier.root = write_roots(writer, header, refs, count);
+    put_back(writer->index, &writer->too_early);
     tier.leaves = writer->written_leaves;
     tier.segments = static_cast<uint32>(writer->segments_count);
     tier.code_pages = static_cast<uint32>(writer->refs_count);
     tier.pages = static_cast<uint32>(count) + pages_for(count, kRefsPerPage);
     tier.entries = writer->entries;
+    tier.tight_leaves = writer->written_tight_leaves;
     pfree(refs);
     return tier;
 }

@@ -1,7 +1,8 @@
 // Writes a tier: codes in the order of leaf and radius to pages, then the directory, then the root.
 #pragma once
 
-#include "index/directory.h"
+#include "index/recycle.h"
+#include "index/tier_image.h"
 
 namespace imagehash::index {
 
@@ -27,15 +28,14 @@ struct TierWriter {
 
     uint32 written_leaves;
     uint64 *written_centroids;
-    struct LeafRow {
-        uint16 rmin, rmax;
-        uint32 first_segment, entries;
-    } *leaf_rows;
+    uint32 written_tight_leaves;
+    LeafRow *leaf_rows;
     Segment *segments;
     int64 segments_count, segments_room;
     PageRef *refs;  // of the code pages
     int64 refs_count, refs_room;
     int64 entries;
+    PagesTooEarly too_early;
     PGAlignedBlock page;
 };
 
@@ -43,7 +43,12 @@ struct TierWriter {
 void start_tier(TierWriter *writer);
 void write_row(TierWriter *writer, uint32 leaf, uint16 radius, const uint64 *code,
                const ItemPointerData *tid);
-// What was written of the leaves, for statistics, before the directory goes to disk.
+// Begins a leaf, which may get no rows. write_row() does it for leaves that have some.
+void begin_leaf(TierWriter *writer, uint32 leaf);
+// Takes leaves `first` to `end` over from another tier, with the pages that hold their codes, and only those.
+void share_leaves(TierWriter *writer, const TierImage &image, uint32 first, uint32 end);
+// Ends the page that is being written: what was written of the leaves, for statistics, before the directory
+// goes to disk.
 void finish_codes(TierWriter *writer);
 // Of a leaf whose rows were not ordered by radius: nothing is ruled out.
 void widen_bounds(TierWriter *writer, uint16 bits);

@@ -22,7 +22,9 @@ struct Sweep {
     BlockNumber blocks;
     uint32 *serials;  // of the page that belongs at each block, 0 where none does
     uint8 *tiers;     // that it belongs to
-    int tier;         // while the references of one are read
+    uint64
+        mark;  // of pages that had left the index when the sweep began: only the lock's holder takes any out
+    int tier;  // while the references of one are read
     IndexBulkDeleteCallback is_dead;
     void *is_dead_state;
     IndexBulkDeleteResult *result;
@@ -126,6 +128,7 @@ static void sweep_block(Sweep *sweep, BlockNumber block, BufferAccessStrategy st
     const PageTrailer *trailer = page_trailer(page);
     const uint32 serial = trailer->serial;
     if (PageIsNew(page) || trailer->retired != 0) {
+        if (trailer->retired > sweep->mark) mark_retired(sweep->index, buffer, sweep->mark);
         bool recyclable = is_recyclable(page);
         UnlockReleaseBuffer(buffer);
         sweep->result->pages_deleted++;
@@ -142,7 +145,7 @@ static void sweep_block(Sweep *sweep, BlockNumber block, BufferAccessStrategy st
     // Left behind by a merge that did not come to its end. Retired before the table's pages are cleaned, see
     // scan.cpp.
     if (orphan) {
-        retire_page(sweep->index, {block, serial});
+        retire_page(sweep->index, {block, serial}, sweep->mark);
         sweep->result->pages_newly_deleted++;
     }
 }
@@ -170,6 +173,7 @@ static void sweep_index(IndexVacuumInfo *info, IndexBulkDeleteResult *result,
     sweep->result = result;
     result->num_index_tuples = 0;
     result->pages_free = result->pages_deleted = 0;
+    sweep->mark = retirement_mark();
     expect_pages(sweep);
     for (BlockNumber block = kFirstBlock; block < sweep->blocks; block++) {
         pg::vacuum_delay();
@@ -196,16 +200,34 @@ IndexBulkDeleteResult *hamming_bulkdelete(IndexVacuumInfo *info, IndexBulkDelete
     return result;
 }
 
+static bool merge_alone(Relation index, MergeWhen when) {
+    lock_structure(index);
+    bool part = merge(index, when);
+    unlock_structure(index);
+    return part;
+}
+
+// Merges what is due. After the first part of the largest tier, the others are rewritten while free pages
+// take them, or nearly so; the rest waits for the next vacuum. Inserters can merge in between.
+static void tidy(Relation index) {
+    IndexFreeSpaceMapVacuum(index);  // so that what the sweep noted is found
+    bool part = merge_alone(index, MergeWhen::tidy);
+    const BlockNumber blocks = RelationGetNumberOfBlocks(index);
+    for (int done = 1; part && done < kPartsOfTier; done++) {
+        if (RelationGetNumberOfBlocks(index) - blocks > blocks / 16) break;
+        part = merge_alone(index, MergeWhen::go_on);
+    }
+}
+
 IndexBulkDeleteResult *hamming_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *result) {
     if (info->analyze_only) return result;
-    lock_structure(info->index);
     if (result == nullptr) {
         result = new_result();
+        lock_structure(info->index);
         sweep_index(info, result, nullptr, nullptr);
+        unlock_structure(info->index);
     }
-    merge(info->index, MergeWhen::tidy);
-    unlock_structure(info->index);
-    IndexFreeSpaceMapVacuum(info->index);
+    tidy(info->index);
     return result;
 }
 

@@ -69,6 +69,34 @@ VACUUM codes;
 SELECT pg_relation_size('codes_hash') <= at_first AS stays_small FROM size;
 SELECT * FROM compare('again');
 
+-- what comes and goes is merged into the largest tier part by part: the leaves and what was measured of them stay
+CREATE TEMP TABLE largest AS SELECT leaves, read_for_ten FROM imagehash_index_stats('codes_hash');
+DELETE FROM codes WHERE id % 10 = 0;
+INSERT INTO codes SELECT i, i % 10, picture(i, 64) FROM generate_series(300001, 320000) i;
+VACUUM codes;
+SELECT s.leaves = l.leaves AS same_leaves, s.read_for_ten = l.read_for_ten AS same_statistics, tiers, pending, dead < 12000 AS is_full,
+       hashes = (SELECT count(hash) FROM codes) AS all_there, pg_relation_size('codes_hash') <= at_first AS stays_small
+FROM imagehash_index_stats('codes_hash') s, largest l, size;
+SELECT imagehash_index_check('codes_hash', true);
+SELECT * FROM compare('in parts');
+DELETE FROM codes WHERE id % 4 = 1;
+VACUUM codes;
+SELECT s.leaves = l.leaves AS same_leaves, tiers, dead < 16000 AS is_full, hashes = (SELECT count(hash) FROM codes) AS all_there
+FROM imagehash_index_stats('codes_hash') s, largest l;
+SELECT imagehash_index_check('codes_hash', true);
+-- leaves without rows stay for rows to come
+DELETE FROM codes WHERE hash <~> picture(7, 64) <= 24;
+DELETE FROM codes WHERE id % 5 = 2;
+VACUUM codes;
+SELECT s.leaves = l.leaves AS same_leaves, tiers, hashes = (SELECT count(hash) FROM codes) AS all_there FROM imagehash_index_stats('codes_hash') s, largest l;
+SELECT imagehash_index_check('codes_hash', true);
+SELECT * FROM compare('emptied');
+INSERT INTO codes SELECT i, i % 10, picture(7 + i % 3, 64) FROM generate_series(400001, 420000) i;
+VACUUM codes;
+SELECT s.leaves = l.leaves AS same_leaves, tiers, hashes = (SELECT count(hash) FROM codes) AS all_there FROM imagehash_index_stats('codes_hash') s, largest l;
+SELECT imagehash_index_check('codes_hash', true);
+SELECT * FROM compare('filled again');
+
 -- equal hashes by the ten thousand, other lengths
 TRUNCATE codes;
 INSERT INTO codes SELECT i, i % 10, '00000000000000ff' FROM generate_series(1, 60000) i;
@@ -84,6 +112,15 @@ INSERT INTO codes SELECT i, i % 10, picture(i, 256) FROM generate_series(1, 5200
 REINDEX INDEX codes_hash;
 SELECT imagehash_index_check('codes_hash', true);
 SELECT * FROM compare('256 bits');
+-- an inserter rewrites a part, and leaves the rest in a small tier
+INSERT INTO codes SELECT i, i % 10, picture(i, 256) FROM generate_series(60001, 90000) i;
+SELECT tiers, pending > 0 AS some_pending, hashes = (SELECT count(hash) FROM codes) AS all_there FROM imagehash_index_stats('codes_hash');
+SELECT imagehash_index_check('codes_hash', true);
+SELECT * FROM compare('256 bits, in parts');
+VACUUM codes;
+DELETE FROM codes;
+VACUUM codes;
+SELECT tiers, hashes, dead FROM imagehash_index_stats('codes_hash');
 
 -- index-only scans return the hash, with its method
 DROP TABLE codes;
