@@ -3,9 +3,9 @@
 
 extern "C" {
 #include "access/transam.h"
-#include "storage/freespace.h"
 #include "replication/walsender.h"
 #include "replication/walsender_private.h"
+#include "storage/freespace.h"
 #include "storage/indexfsm.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"

@@ -1,5 +1,5 @@
-# kill -9 of the whole server, or of a backend that writes, while rows are inserted, deleted and vacuumed: after recovery the index gives what the table
-# has. An unlogged index starts empty.
+# kill -9 of the whole server, or of a backend that writes or vacuums, while rows are inserted, deleted and vacuumed: after recovery the index gives
+# what the table has. The table is large enough for its index to be merged part by part. An unlogged index starts empty.
 use strict;
 use warnings;
 
@@ -18,6 +18,7 @@ $node->safe_psql(
 	'postgres', q(
 	CREATE EXTENSION imagehash;
 	CREATE TABLE photo (id serial, writer int, h imagehash(1024));
+	INSERT INTO photo (writer, h) SELECT 2, repeat(md5((i % 5000)::text), 8)::imagehash FROM generate_series(1, 52000) i;
 	CREATE INDEX photo_h ON photo USING hamming (h);
 	CREATE UNLOGGED TABLE draft (h imagehash(64));
 	CREATE INDEX draft_h ON draft USING hamming (h);
@@ -52,6 +53,7 @@ sub wait_until_gone
 
 for my $round (1 .. $rounds)
 {
+	$node->safe_psql('postgres', "DELETE FROM photo WHERE writer = 2 AND id % 10 = $round");
 	my @writers = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 2;
 	for my $i (0 .. 1)
 	{
@@ -60,7 +62,7 @@ for my $round (1 .. $rounds)
 			BEGIN
 				FOR i IN 1 .. 100000 LOOP
 					INSERT INTO photo (writer, h) SELECT $i, CASE WHEN random() < 0.1 THEN NULL
-						ELSE repeat(md5(random()::text), 8)::imagehash END FROM generate_series(1, 200);
+						ELSE repeat(md5((random() * 5000)::int::text), 8)::imagehash END FROM generate_series(1, 200);
 					DELETE FROM photo WHERE writer = $i AND id % 7 = i % 7 AND id < (SELECT max(id) FROM photo) - 3000;
 					COMMIT;
 				END LOOP;
@@ -73,6 +75,13 @@ for my $round (1 .. $rounds)
 		$_->{run}->pump_nb for @writers;
 		$node->psql('postgres', 'VACUUM photo');
 	}
+	# A vacuum that is killed while it merges, or soon after.
+	my $vacuum = $node->background_psql('postgres', on_error_stop => 0);
+	$vacuum->{stdin} .= "VACUUM photo;\n" x 20;
+	$vacuum->{run}->pump_nb;
+	select(undef, undef, undef, 0.2 + rand(0.5));
+	$vacuum->{run}->pump_nb;
+	my @vacuums = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query ~ '^VACUUM' AND pid <> pg_backend_pid()");
 	my @backends = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query ~ 'INSERT' AND pid <> pg_backend_pid()");
 	is(scalar(@backends), 2, "round $round: two sessions are writing");
 	if ($round % 2)
@@ -80,18 +89,19 @@ for my $round (1 .. $rounds)
 		# A backend that is busy does not notice that its postmaster is gone.
 		my $postmaster = $node->{_pid};
 		$node->kill9;
-		kill 'KILL', @backends;
-		eval { $_->quit } for @writers;
+		kill 'KILL', @backends, @vacuums;
+		eval { $_->quit } for @writers, $vacuum;
 		wait_until_gone($postmaster);
 		$node->start;
 	}
 	else
 	{
-		kill 'KILL', $backends[0];
-		eval { $_->quit } for @writers;
+		kill 'KILL', $round == 2 ? $backends[0] : $vacuums[0];
+		eval { $_->quit } for @writers, $vacuum;
 		$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid IN ($backends[0], $backends[1])")
 		  or die 'the server did not restart';
 	}
+	is(scalar(@vacuums), 1, "round $round: one was vacuuming");
 	is($node->safe_psql('postgres', $differences), "\n0", "round $round: index and table agree after recovery");
 	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM photo'), '>', 0, "round $round: rows had been committed");
 }
@@ -102,5 +112,6 @@ is( $node->safe_psql('postgres', q(SET enable_seqscan = off; SELECT h <~> 'c4ca4
 	'1', 'and its index works');
 $node->safe_psql('postgres', 'VACUUM photo');
 is($node->safe_psql('postgres', $differences), "\n0", 'index and table agree after vacuum');
+is($node->safe_psql('postgres', q(SELECT leaves > 100 FROM imagehash_index_stats('photo_h'))), 't', 'and it has leaves');
 $node->stop;
 done_testing();

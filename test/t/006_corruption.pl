@@ -15,7 +15,7 @@ $node->safe_psql(
 	CREATE TABLE photo (id serial, h imagehash);
 	INSERT INTO photo (h) SELECT CASE WHEN i % 40 = 0 THEN NULL ELSE substr(md5(i::text), 1, 16)::imagehash END FROM generate_series(1, 60000) i;
 	CREATE INDEX photo_h ON photo USING hamming (h);
-	INSERT INTO photo (h) SELECT substr(md5(i::text), 1, 16)::imagehash FROM generate_series(100001, 101000) i;
+	INSERT INTO photo (h) SELECT substr(md5(i::text), 1, 16)::imagehash FROM generate_series(100001, 121000) i;
 ));
 my $path = $node->data_dir . '/' . $node->safe_psql('postgres', q(SELECT pg_relation_filepath('photo_h')));
 my $pages = (-s $path) / 8192;
@@ -32,6 +32,7 @@ sub write_index
 	close $out;
 }
 
+# There is so much pending that vacuum merges it into the leaves.
 # The statements that read the index, each in a session of its own; what they say of errors.
 my @statements = (
 	q(SET enable_seqscan = off; SELECT count(*) FROM (SELECT h <~> 'c4ca4238a0b92382' FROM photo ORDER BY h <~> 'c4ca4238a0b92382') s),
@@ -125,6 +126,8 @@ my @damage = (
 	[ 'fewer entries than the directory says', $segment, 64 + 8, pack('v', 40000), at($segment) ],
 	[ 'a segment on a page past the end', $segment, 64, pack('V', 0xFFFFFFFF), at(0xFFFFFFFF) ],
 	[ 'a segment with impossible radii', $segment, 64 + 14, pack('v', 40000), at($segment) ],
+	[ 'a leaf with fewer entries than its segments', $leaf, 64 + 400 * 12, pack('V', 1), qr/^$|XX002/ ],
+	[ 'a tier of no tight leaves, and parts that begin past its end', 0, 56 + 48, pack('VVV', 0, 65535, 1 << 30), qr/^$/ ],
 	[ 'a leaf page with fewer leaves', $leaf, $count_at, pack('v', 3), at($leaf) ],
 	[ 'a root page that refers to itself', $root, 64 + 256, pack('V', $root), at($root) ],
 	[ 'a root page without references', $root, $count_at, pack('v', 0), at($root) ],
