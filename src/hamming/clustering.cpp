@@ -195,6 +195,43 @@ void Clustering::assign(const uint64_t *codes, size_t count, Assignment *assignm
     for (size_t i = 0; i < count; i++) assignments[i] = assign(codes + i * words_);
 }
 
+void Clustering::archive(Archive *archive) {
+    archive->value(&words_);
+    archive->value(&radius_limit_);
+    archive->value(&tight_leaves_);
+    archive->vector(&centroids_);
+    archive->length(&rounds_, {NearestCentroid(words_), {}});
+    for (Round &round : rounds_) {
+        round.nearest.archive(archive);
+        archive->vector(&round.leaf);
+    }
+}
+
+// Measuring and writing change nothing; one function for all three is worth the cast.
+size_t Clustering::packed_size() const noexcept {
+    Archive archive = Archive::measuring();
+    const_cast<Clustering *>(this)->archive(&archive);
+    return archive.size();
+}
+
+void Clustering::pack(char *bytes) const noexcept {
+    Archive archive = Archive::writing(bytes);
+    const_cast<Clustering *>(this)->archive(&archive);
+}
+
+std::unique_ptr<Clustering> Clustering::unpack(const char *bytes) {
+    std::unique_ptr<Clustering> clustering(new Clustering);
+    Archive archive = Archive::reading(bytes);
+    clustering->archive(&archive);
+    return clustering;
+}
+
+// The sample, what a round rejected of it and what it rejects now; centroids of four rounds, in several
+// copies; distances, nearest centroids and groups.
+size_t clustering_memory_per_code(int words) {
+    return 4 * words * sizeof(uint64_t) + 32;
+}
+
 std::unique_ptr<Clustering> cluster(const uint64_t *sample, size_t sample_count,
                                     const ClusteringOptions &options, bool (*stop)(void *),
                                     void *stop_argument) {

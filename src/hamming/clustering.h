@@ -45,6 +45,12 @@ class Clustering {
     // Assigns codes, row-major. Never throws or allocates; thread-safe.
     void assign(const uint64_t *codes, size_t count, Assignment *assignments) const noexcept;
 
+    // As bytes, with which another process that runs the same program assigns alike.
+    size_t packed_size() const noexcept;
+    void pack(char *bytes) const noexcept;
+    // May throw std::bad_alloc.
+    static std::unique_ptr<Clustering> unpack(const char *bytes);
+
  private:
     friend class ClusteringBuilder;
 
@@ -56,6 +62,7 @@ class Clustering {
 
     Clustering() = default;
     Assignment assign(const uint64_t *code) const noexcept;
+    void archive(Archive *archive);
 
     int words_ = 0;
     int radius_limit_ = 0;
@@ -63,6 +70,9 @@ class Clustering {
     std::vector<uint64_t> centroids_;
     std::vector<Round> rounds_;  // the last is that of the loose leaves
 };
+
+// Bytes that clustering takes at most for each code of the sample, the sample included.
+size_t clustering_memory_per_code(int words);
 
 // Clusters a sample, row-major; 32 codes for each leaf wanted are enough, and it should be drawn from all
 // codes evenly. An empty one gives a single leaf. The same seed and sample give the same leaves on every

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "hamming/archive.h"
 #include "hamming/kernels.h"
 
 namespace imagehash::hamming {
@@ -44,6 +45,8 @@ class BlockedCodes {
     void append(Rows rows, const uint32_t *numbers, size_t count) {
         append(rows, count, [numbers](size_t i) { return numbers[i]; });
     }
+
+    void archive(Archive *archive) { archive->vector(&lines_); }
 
     void clear() { lines_.clear(); }
     size_t blocks() const { return lines_.size() / words_; }

@@ -49,6 +49,17 @@ void NearestCentroid::append_super_centroids(Rows super_centroids) {
     }
 }
 
+void NearestCentroid::archive(Archive *archive) {
+    archive->length(&passes_, {BlockedCodes(words_), {}});
+    for (Pass &pass : passes_) {
+        pass.super_centroids.archive(archive);
+        archive->vector(&pass.group);
+    }
+    archive->vector(&first_block_);
+    centroids_.archive(archive);
+    archive->vector(&number_);
+}
+
 Nearest NearestCentroid::find(const uint64_t *code) const noexcept {
     const NearestFunction nearest = best_kernel().nearest;
     int64_t best[kBlock];

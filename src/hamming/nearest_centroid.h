@@ -27,12 +27,16 @@ class NearestCentroid {
  public:
     // Over at least one centroid, which it copies.
     NearestCentroid(Rows centroids, Random *random, Stop *stop);
+    // Of nothing, to be read from an archive.
+    explicit NearestCentroid(int words) : words_(words), centroids_(words) {}
 
     // Thread-safe.
     Nearest find(const uint64_t *code) const noexcept;
 
     // One for each row.
     std::vector<Nearest> find_all(Rows rows, Stop *stop) const;
+
+    void archive(Archive *archive);
 
  private:
     struct Pass {

@@ -1,11 +1,11 @@
-// CREATE INDEX and REINDEX: one scan of the table into a store of rows, of which a tier is built
-// (tier_builder.h).
+// CREATE INDEX and REINDEX: one scan of the table into stores of rows (table_rows.h), of which a tier is
+// built (tier_builder.h); by parallel workers too where PostgreSQL allows any (parallel_build.h).
 //
 // Pages are put into the buffer pool as they are full; the whole index is logged once, at the end, so a crash
 // before that leaves a file that the transaction's rollback would have removed anyway.
 #include "index/access_method.h"
-#include "index/entry.h"
 #include "index/options.h"
+#include "index/parallel_build.h"
 #include "index/tier_builder.h"
 
 extern "C" {
@@ -17,50 +17,35 @@ extern "C" {
 
 namespace imagehash::index {
 
-struct BuildState {
-    Meta meta;
-    RowStore *hashes;
-    double nulls;
-    bool null_page_started;
-    PGAlignedBlock null_page;
-};
-
-static void write_null_page(Relation index, BuildState *state) {
+static BlockNumber write_null_page(Relation index, const char *image) {
     Buffer buffer = pg::extend_relation(index);
-    memcpy(BufferGetPage(buffer), state->null_page.data, BLCKSZ);
+    memcpy(BufferGetPage(buffer), image, BLCKSZ);
     MarkBufferDirty(buffer);
-    state->meta.null_block = BufferGetBlockNumber(buffer);
+    BlockNumber block = BufferGetBlockNumber(buffer);
     UnlockReleaseBuffer(buffer);
-    state->null_page_started = false;
+    return block;
 }
 
-static void add_null(Relation index, BuildState *state, ItemPointer tid) {
+// Returns the last page, which may have room.
+static BlockNumber write_nulls(Relation index, RowStore *nulls) {
     Layout layout = Layout::of_words(0);
-    if (state->null_page_started && page_count(state->null_page.data) == layout.capacity)
-        write_null_page(index, state);
-    if (!state->null_page_started) {
-        init_page(state->null_page.data, kNullPage, 0, 0);
-        state->null_page_started = true;
+    PGAlignedBlock page;
+    auto packed = static_cast<uint64 *>(palloc(sizeof(uint64) * layout.capacity));
+    BlockNumber block = InvalidBlockNumber;
+    int count;
+    rewind_rows(nulls);
+    while ((count = next_rows(nulls, packed, layout.capacity)) > 0) {
+        CHECK_FOR_INTERRUPTS();
+        init_page(page.data, kNullPage, 0, 0);
+        for (int i = 0; i < count; i++) {
+            ItemPointerData tid;
+            unpack_tid(packed[i], &tid);
+            append_entry(page.data, layout, nullptr, &tid);
+        }
+        block = write_null_page(index, page.data);
     }
-    append_entry(state->null_page.data, layout, nullptr, tid);
-    state->nulls += 1;
-}
-
-static void add_table_row(Relation index, ItemPointer tid, Datum *values, bool *is_null,
-                          bool /* tuple_is_alive */, void *state_pointer) {
-    auto state = static_cast<BuildState *>(state_pointer);
-    Entry entry;
-    make_entry(index, values[0], is_null[0], &entry);
-    if (entry.is_null) return add_null(index, state, tid);
-    admit_entry(index, &state->meta, entry);
-    if (state->hashes == nullptr) {
-        // The scan calls this in a context that it resets after each row.
-        MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
-        state->hashes = make_row_store(state->meta.words(), maintenance_work_mem * INT64CONST(1024) / 2);
-        MemoryContextSwitchTo(old);
-    }
-    ItemPointerData stored = stored_tid(entry, tid);
-    add_row(state->hashes, entry.code, &stored);
+    pfree(packed);
+    return block;
 }
 
 static void write_meta(Relation index, const Meta &meta) {
@@ -75,28 +60,37 @@ IndexBuildResult *hamming_build(Relation heap, Relation index, IndexInfo *info) 
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
 
-    auto state = static_cast<BuildState *>(palloc0(sizeof(BuildState)));
-    make_meta(declared_bits(index), &state->meta);
-
+    auto meta = static_cast<Meta *>(palloc(sizeof(Meta)));
+    make_meta(declared_bits(index), meta);
     UnlockReleaseBuffer(pg::extend_relation(index));  // the meta page
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseScan);
-    double heap_rows = table_index_build_scan(heap, index, info, true, true, add_table_row, state, nullptr);
-    if (state->null_page_started) write_null_page(index, state);
-    auto result = static_cast<IndexBuildResult *>(palloc(sizeof(IndexBuildResult)));
-    result->heap_tuples = heap_rows;
-    result->index_tuples = state->nulls;
-    if (state->hashes != nullptr) {
-        result->index_tuples += static_cast<double>(state->hashes->count);
-        state->meta.tiers[0] = build_tier({index, static_cast<int>(state->meta.bits), wants_clustering(index),
-                                           &state->meta.next_serial, true},
-                                          state->hashes);
-        state->meta.tiers_count = 1;
-        free_row_store(state->hashes);
+    TableRows *rows = nullptr;
+    ParallelBuild *parallel = begin_parallel_build(heap, index, info, meta, &rows);
+    if (parallel == nullptr) {
+        rows = static_cast<TableRows *>(palloc0(sizeof(TableRows)));
+        rows->meta = meta;
+        collect_table_rows(heap, index, info, nullptr, true, rows);
     }
-    write_meta(index, state->meta);
+
+    auto result = static_cast<IndexBuildResult *>(palloc0(sizeof(IndexBuildResult)));
+    result->heap_tuples = rows->table_rows;
+    if (rows->nulls != nullptr) {
+        result->index_tuples += static_cast<double>(rows->nulls->count);
+        meta->null_block = write_nulls(index, rows->nulls);
+    }
+    if (rows->hashes != nullptr) {
+        result->index_tuples += static_cast<double>(rows->hashes->count);
+        meta->tiers[0] = build_tier({index, static_cast<int>(meta->bits), wants_clustering(index),
+                                     &meta->next_serial, true, parallel},
+                                    rows->hashes);
+        meta->tiers_count = 1;
+    }
+    free_table_rows(rows);
+    if (parallel != nullptr) end_parallel_build(parallel);
+    write_meta(index, *meta);
     if (RelationNeedsWAL(index))
         log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
-    pfree(state);
+    pfree(meta);
     return result;
 }
 

@@ -26,11 +26,14 @@ ItemPointerData stored_tid(const Entry &entry, const ItemPointerData *tid) {
     return stored;
 }
 
-void admit_entry(Relation index, Meta *meta, const Entry &entry) {
-    if (entry.is_null) return;
+void adopt_entry(Meta *meta, const Entry &entry) {
     if (meta->bits == 0) meta->bits = entry.bits;
     if (meta->method == pg::kMethodUnknown) meta->method = entry.method;
+}
 
+void admit_entry(Relation index, Meta *meta, const Entry &entry) {
+    if (entry.is_null) return;
+    adopt_entry(meta, entry);
     if (meta->bits != static_cast<uint32>(entry.bits)) refuse_length(index, entry.bits, meta->bits);
     if (!pg::methods_comparable(meta->method, entry.method)) {
         char held[pg::kMethodNameSize], given[pg::kMethodNameSize];

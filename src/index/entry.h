@@ -21,6 +21,9 @@ bool entry_fits(uint32 bits, uint32 method, const Entry &entry);
 // The TID as the index keeps it: with whether the method is unknown.
 ItemPointerData stored_tid(const Entry &entry, const ItemPointerData *tid);
 
+// The first hash decides the length, the first of a known method the method.
+void adopt_entry(Meta *meta, const Entry &entry);
+
 // Takes length and method of the first hash of its kind over into `meta`.
 // ERROR where the index holds hashes of another length, or of another known method.
 void admit_entry(Relation index, Meta *meta, const Entry &entry);

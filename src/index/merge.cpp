@@ -108,8 +108,8 @@ static void merge_whole(Relation index, const Meta &meta, const MergeSources &so
         copy_rows(index, pages.codes.refs[c], kCodePage, meta.words(), rows);
     Tier tier;
     if (rows->count > 0)
-        tier =
-            build_tier({index, static_cast<int>(meta.bits), wants_clustering(index), nullptr, false}, rows);
+        tier = build_tier(
+            {index, static_cast<int>(meta.bits), wants_clustering(index), nullptr, false, nullptr}, rows);
     switch_over(index, sources, nullptr, rows->count > 0 ? &tier : nullptr, retiring);
     free_row_store(rows);
 }

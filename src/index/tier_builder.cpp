@@ -6,17 +6,15 @@
 
 #include <math.h>
 
-#include "hamming/clustering.h"
 #include "index/access_method.h"
+#include "index/assignment.h"
+#include "index/parallel_build.h"
 #include "index/tier_statistics.h"
 #include "index/tier_writer.h"
 
 extern "C" {
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type_d.h"
 #include "commands/progress.h"
 #include "common/pg_prng.h"
-#include "port/pg_bswap.h"
 #include "utils/memutils.h"
 }
 
@@ -24,8 +22,8 @@ namespace imagehash::index {
 
 // Fewer rows than this are read as fast without a directory.
 static const int64 worth_clustering = 50000;
-static const int rows_at_once = 1024;
 static const int sample_per_leaf = 32;
+static const int64 fewest_samples = 2048;  // whatever the memory
 static const uint64 seed = 20090701;
 
 char *hamming_buildphasename(int64 phase) {
@@ -64,13 +62,13 @@ static double codes_per_leaf(int64 rows) {
 
 // Draws `wanted` of the rows evenly, in order (Knuth, The Art of Computer Programming 2, 3.4.2 S).
 static int64 draw_sample(RowStore *rows, int64 wanted, uint64 *sample) {
-    auto chunk = static_cast<uint64 *>(palloc(rows_at_once * row_size(rows->words)));
+    auto chunk = static_cast<uint64 *>(palloc(kRowsAtOnce * row_size(rows->words)));
     pg_prng_state random;
     pg_prng_seed(&random, seed);
     int64 drawn = 0, seen = 0;
     int count;
     rewind_rows(rows);
-    while ((count = next_rows(rows, chunk, rows_at_once)) > 0) {
+    while ((count = next_rows(rows, chunk, kRowsAtOnce)) > 0) {
         CHECK_FOR_INTERRUPTS();
         for (int i = 0; i < count; i++, seen++) {
             if (pg_prng_double(&random) * static_cast<double>(rows->count - seen) >=
@@ -82,6 +80,11 @@ static int64 draw_sample(RowStore *rows, int64 wanted, uint64 *sample) {
     }
     pfree(chunk);
     return drawn;
+}
+
+// Of maintenance_work_mem, beside the rows: for the sample and what is made of it, then for the sort.
+static int64 memory_left(const RowStore *rows) {
+    return maintenance_work_mem * INT64CONST(1024) - row_store_memory(rows);
 }
 
 static bool should_stop(void * /* unused */) {
@@ -100,10 +103,6 @@ static hamming::Clustering *try_cluster(const uint64 *sample, int64 count,
     }
 }
 
-static void delete_clustering(void *clustering) {
-    delete static_cast<hamming::Clustering *>(clustering);
-}
-
 // Freed with the current memory context.
 static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *rows) {
     enter_phase(plan, kPhaseCluster, rows->count);
@@ -111,12 +110,12 @@ static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *r
     double per_leaf = codes_per_leaf(rows->count);
     int64 wanted = static_cast<int64>(static_cast<double>(rows->count) / per_leaf) * sample_per_leaf;
     int64 affordable =
-        maintenance_work_mem * INT64CONST(1024) / 4 / (words * static_cast<int64>(sizeof(uint64)));
-    wanted = Min(Min(wanted, affordable), rows->count);
+        Max(memory_left(rows), 0) / static_cast<int64>(hamming::clustering_memory_per_code(words));
+    wanted = Min(Min(wanted, Max(affordable, fewest_samples)), rows->count);
     auto sample = static_cast<uint64 *>(palloc_extended(wanted * words * sizeof(uint64), MCXT_ALLOC_HUGE));
     wanted = draw_sample(rows, wanted, sample);
 
-    auto callback = static_cast<MemoryContextCallback *>(palloc0(sizeof(MemoryContextCallback)));
+    ClusteringOwner *owner = make_clustering_owner();
     hamming::ClusteringOptions options = {
         words, plan.bits, static_cast<uint64>(rows->count), per_leaf, Layout::of_words(words).capacity, seed};
     bool out_of_memory = false;
@@ -128,78 +127,29 @@ static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *r
     if (clustering == nullptr)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
                         errdetail("Failed while clustering " INT64_FORMAT " hashes.", wanted)));
-    callback->func = delete_clustering;
-    callback->arg = clustering;
-    MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+    own_clustering(owner, clustering);
     pfree(sample);
     return clustering;
 }
 
-// --- assigning and sorting ------------------------------------------------------------------------
-
-// What is sorted, as bytea: leaf, radius, code, TID; the first two as bytes that compare as numbers.
-struct SortRow {
-    char header[VARHDRSZ];
-    uint32 leaf;
-    uint32 radius;
-    uint64 row[kMaxWords + 1];
-};
-static int sort_row_size(int words) {
-    return static_cast<int>(offsetof(SortRow, row)) + row_size(words);
-}
-
-static void assign_rows(const TierPlan &plan, RowStore *rows, const hamming::Clustering *clustering,
-                        Tuplesortstate *sort, int64 *leaf_counts, StatisticsSample *statistics) {
-    const int words = rows->words;
-    auto chunk = static_cast<uint64 *>(palloc(rows_at_once * row_size(words)));
-    auto codes = static_cast<uint64 *>(palloc(rows_at_once * words * sizeof(uint64)));
-    auto leaves = static_cast<hamming::Assignment *>(palloc(rows_at_once * sizeof(hamming::Assignment)));
-    SortRow row;
-    SET_VARSIZE(&row, sort_row_size(words));
-    int64 done = 0;
-    int count;
-    enter_phase(plan, kPhaseAssign, rows->count);
-    rewind_rows(rows);
-    while ((count = next_rows(rows, chunk, rows_at_once)) > 0) {
-        CHECK_FOR_INTERRUPTS();
-        for (int i = 0; i < count; i++)
-            memcpy(codes + i * words, chunk + i * (words + 1), words * sizeof(uint64));
-        clustering->assign(codes, count, leaves);
-        add_to_statistics(statistics, codes, count, leaves);
-        for (int i = 0; i < count; i++) {
-            leaf_counts[leaves[i].leaf]++;
-            row.leaf = pg_hton32(leaves[i].leaf);
-            row.radius = pg_hton32(leaves[i].radius);
-            memcpy(row.row, chunk + i * (words + 1), row_size(words));
-            tuplesort_putdatum(sort, PointerGetDatum(&row), false);
-        }
-        report_done(plan, done += count);
-    }
-    pfree(leaves);
-    pfree(codes);
-    pfree(chunk);
-}
+// --- sorting and writing ------------------------------------------------------------------------
 
 static void write_sorted(const TierPlan &plan, Tuplesortstate *sort, TierWriter *writer) {
     // Before PostgreSQL 16 each datum is a copy.
     MemoryContext copies =
         AllocSetContextCreate(CurrentMemoryContext, "hamming sorted rows", ALLOCSET_SMALL_SIZES);
-    Datum datum;
+    AssignedRow row;
     for (int64 done = 0;; done++) {
-        if (done % rows_at_once == 0) {
+        if (done % kRowsAtOnce == 0) {
             CHECK_FOR_INTERRUPTS();
             MemoryContextReset(copies);
             report_done(plan, done);
         }
         MemoryContext old = MemoryContextSwitchTo(copies);
-        bool found = pg::next_sorted_datum(sort, &datum);
+        bool found = next_assigned_row(sort, writer->words, &row);
         MemoryContextSwitchTo(old);
         if (!found) break;
-        SortRow row;
-        memcpy(static_cast<void *>(&row), DatumGetPointer(datum), sort_row_size(writer->words));
-        ItemPointerData tid;
-        unpack_tid(row.row[writer->words], &tid);
-        write_row(writer, pg_ntoh32(row.leaf), static_cast<uint16>(pg_ntoh32(row.radius)), row.row, &tid);
+        write_row(writer, row.leaf, row.radius, row.code, &row.tid);
     }
     MemoryContextDelete(copies);
 }
@@ -221,15 +171,30 @@ static TierWriter *make_writer(const TierPlan &plan, int words, const uint64 *ce
     return writer;
 }
 
+// Bytes that clustering, counts and directory of a tier take while it is sorted and written.
+static int64 tier_memory(int64 rows, int words, uint32 leaves) {
+    int64 per_leaf = 4 * words * static_cast<int64>(sizeof(uint64)) + 64;
+    return leaves * per_leaf + rows / 32 * static_cast<int64>(sizeof(Segment));
+}
+
 static Tier build_clustered(const TierPlan &plan, RowStore *rows) {
     const int words = rows->words;
     const hamming::Clustering *clustering = cluster_rows(plan, rows);
     auto leaves = static_cast<uint32>(clustering->leaves());
     auto leaf_counts = static_cast<int64 *>(palloc0(sizeof(int64) * leaves));
     StatisticsSample *statistics = start_statistics(rows, plan.bits);
-    Tuplesortstate *sort = tuplesort_begin_datum(BYTEAOID, ByteaLessOperator, InvalidOid, false,
-                                                 Max(maintenance_work_mem / 2, 64), nullptr, TUPLESORT_NONE);
-    assign_rows(plan, rows, clustering, sort, leaf_counts, statistics);
+    enter_phase(plan, kPhaseAssign, rows->count);
+    int64 sort_memory = memory_left(rows) - tier_memory(rows->count, words, leaves);
+    Tuplesortstate *sort;
+    if (plan.parallel != nullptr) {
+        sort = assign_in_parallel(
+            plan.parallel, {rows, clustering, nullptr, leaf_counts, statistics, nullptr, true}, sort_memory);
+    } else {
+        pg_atomic_uint64 done;
+        pg_atomic_init_u64(&done, 0);
+        sort = begin_assigned_sort(sort_memory, nullptr);
+        assign_rows({rows, clustering, sort, leaf_counts, statistics, &done, plan.report_progress});
+    }
     enter_phase(plan, kPhaseSort, rows->count);
     tuplesort_performsort(sort);
     enter_phase(plan, kPhaseWrite, rows->count);
@@ -251,10 +216,10 @@ static Tier build_flat(const TierPlan &plan, RowStore *rows) {
     uint64 centroid[kMaxWords] = {};
     int64 leaf_count = rows->count;
     TierWriter *writer = make_writer(plan, words, centroid, &leaf_count, 0, 1);
-    auto chunk = static_cast<uint64 *>(palloc(rows_at_once * row_size(words)));
+    auto chunk = static_cast<uint64 *>(palloc(kRowsAtOnce * row_size(words)));
     int count;
     rewind_rows(rows);
-    while ((count = next_rows(rows, chunk, rows_at_once)) > 0) {
+    while ((count = next_rows(rows, chunk, kRowsAtOnce)) > 0) {
         CHECK_FOR_INTERRUPTS();
         for (int i = 0; i < count; i++) {
             const uint64 *row = chunk + i * (words + 1);

@@ -21,10 +21,11 @@ struct TierPlan {
     bool clustering;      // else rows stay in the order they come in
     uint32 *next_serial;  // where the index is being built: not logged page by page; else null
     bool report_progress;
+    struct ParallelBuild *parallel;  // whose participants have scanned the rows, and assign them; or null
 };
 
-// Memory: half of maintenance_work_mem for the sample, then for the sort, beside what the store holds, the
-// other half.
+// Memory: what the rows leave of maintenance_work_mem for the sample and its clustering, then for the
+// directory and the sort.
 Tier build_tier(const TierPlan &plan, RowStore *rows);
 
 }  // namespace imagehash::index

@@ -34,11 +34,43 @@ struct StatisticsSample {
     int *neighbours_count;
 };
 
+// Sets the arrays to their places behind the structure; returns the size of all.
+static Size place_arrays(StatisticsSample *sample) {
+    char *start = reinterpret_cast<char *>(sample);
+    Size size = MAXALIGN(sizeof(StatisticsSample));
+    sample->codes = reinterpret_cast<uint64 *>(start + size);
+    size += sizeof(uint64) * queries * sample->words;
+    sample->histograms = reinterpret_cast<int64 *>(start + size);
+    size += sizeof(int64) * queries * (sample->bits + 1);
+    sample->neighbours = reinterpret_cast<Neighbour *>(start + size);
+    size += sizeof(Neighbour) * queries * nearest_kept;
+    sample->neighbours_count = reinterpret_cast<int *>(start + size);
+    return size + sizeof(int) * queries;
+}
+
+static StatisticsSample *make_statistics(int words, int bits) {
+    StatisticsSample head = {};
+    head.words = words;
+    head.bits = bits;
+    auto sample = static_cast<StatisticsSample *>(palloc0(place_arrays(&head)));
+    *sample = head;
+    place_arrays(sample);
+    return sample;
+}
+
+Size statistics_size(const StatisticsSample *sample) {
+    StatisticsSample head = *sample;
+    return place_arrays(&head);
+}
+
+StatisticsSample *place_statistics(void *copy) {
+    auto sample = static_cast<StatisticsSample *>(copy);
+    place_arrays(sample);
+    return sample;
+}
+
 StatisticsSample *start_statistics(RowStore *rows, int bits) {
-    auto sample = static_cast<StatisticsSample *>(palloc0(sizeof(StatisticsSample)));
-    sample->words = rows->words;
-    sample->bits = bits;
-    sample->codes = static_cast<uint64 *>(palloc(queries * rows->words * sizeof(uint64)));
+    StatisticsSample *sample = make_statistics(rows->words, bits);
     auto row = static_cast<uint64 *>(palloc(1024 * row_size(rows->words)));
     int64 step = Max(rows->count / queries, INT64CONST(1)), seen = 0;
     int count;
@@ -50,9 +82,6 @@ StatisticsSample *start_statistics(RowStore *rows, int bits) {
                        rows->words * sizeof(uint64));
     }
     pfree(row);
-    sample->histograms = static_cast<int64 *>(palloc0(sizeof(int64) * queries * (bits + 1)));
-    sample->neighbours = static_cast<Neighbour *>(palloc0(sizeof(Neighbour) * queries * nearest_kept));
-    sample->neighbours_count = static_cast<int *>(palloc0(sizeof(int) * queries));
     return sample;
 }
 
@@ -88,6 +117,16 @@ void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
     sample->rows += count;
     pfree(distances);
     pfree(blocked);
+}
+
+void merge_statistics(StatisticsSample *sample, const StatisticsSample *other) {
+    sample->rows += other->rows;
+    for (int i = 0; i < queries * (sample->bits + 1); i++) sample->histograms[i] += other->histograms[i];
+    for (int q = 0; q < sample->count; q++)
+        for (int i = 0; i < other->neighbours_count[q]; i++) {
+            const Neighbour &neighbour = other->neighbours[q * nearest_kept + i];
+            keep_neighbour(sample, q, neighbour.distance, neighbour.leaf);
+        }
 }
 
 // Distances of a query to the centroids, a pass over the directory in memory.

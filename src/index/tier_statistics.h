@@ -12,6 +12,12 @@ struct StatisticsSample;
 
 // Draws the queries.
 StatisticsSample *start_statistics(RowStore *rows, int bits);
+// For the participants of a parallel build: a sample is one piece of memory of that size, and a copy of it is
+// a sample once it has been told so. Each adds its rows to a copy without any, and then the copies are added
+// up.
+Size statistics_size(const StatisticsSample *sample);
+StatisticsSample *place_statistics(void *copy);
+void merge_statistics(StatisticsSample *sample, const StatisticsSample *other);
 // Every row of the tier, once.
 void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
                        const hamming::Assignment *assignments);
