@@ -1,6 +1,7 @@
 #include "hamming/clustering.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "hamming/grouping.h"
 #include "hamming/sample_statistics.h"
@@ -10,11 +11,13 @@ namespace imagehash::hamming {
 namespace {
 
 constexpr int kTightRounds = 4;
-constexpr size_t kFewestLeaves = 8;      // of a round of tight leaves
-constexpr size_t kEnoughAccepted = 3;    // a radius limit need not be wider if it takes one code in so many
-constexpr size_t kFirstAccepted = 7;     // the first round must take one code in so many
-constexpr size_t kLeastAccepted = 20;    // and the others one in so many
-constexpr size_t kFewestSamples = 8;     // codes of the sample for a leaf
+constexpr size_t kFewestLeaves = 8;    // of a round of tight leaves
+constexpr size_t kEnoughAccepted = 3;  // a radius limit need not be wider if it takes one code in so many
+constexpr size_t kFirstAccepted = 7;   // the first round must take one code in so many
+constexpr size_t kLeastAccepted = 20;  // and the others one in so many
+constexpr size_t kFewestSamples = 8;   // codes of the sample for a leaf
+constexpr double kNarrowest = 1.5, kMiddle = 1.0, kWidest = 0.5;  // radius limits, in standard deviations
+constexpr size_t kFewestLooseSamples = 4;                         // codes of the sample for a loose leaf
 constexpr size_t kFewRejects = 100;      // one code in so many left: no more tight rounds
 constexpr size_t kSampleOfLeaf = 64;     // codes to train a loose leaf with
 constexpr size_t kOrderedTogether = 48;  // leaves of a group that is chained
@@ -58,6 +61,14 @@ class ClusteringBuilder {
     std::unique_ptr<Clustering> build();
 
  private:
+    int radius_limit_at(double deviations) const {
+        return std::max(0, static_cast<int>(pairs_.mean - deviations * pairs_.deviation - neighbours_.tenth));
+    }
+    size_t leaves_of_round() const {
+        return std::min(leaves_for(static_cast<double>(sample_.count) * scale_, options_.codes_per_leaf),
+                        sample_.count / kFewestSamples);
+    }
+    bool may_accept_enough() const;
     bool choose_radius_limit(const std::vector<Nearest> &found);
     bool accepts(Nearest nearest) const { return nearest.distance <= static_cast<uint32_t>(radius_limit_); }
     size_t count_accepted(const std::vector<Nearest> &found) const {
@@ -75,7 +86,7 @@ class ClusteringBuilder {
     Stop *stop_;
     double scale_;  // codes that one of the sample stands for
     PairDistances pairs_ = {0, 0};
-    int neighbour_distance_ = 0;
+    NeighbourDistances neighbours_;
     int radius_limit_ = 0;
     std::vector<std::vector<uint64_t>> rounds_;  // centroids
 };
@@ -87,22 +98,33 @@ class ClusteringBuilder {
 // few.
 bool ClusteringBuilder::choose_radius_limit(const std::vector<Nearest> &found) {
     size_t accepted = 0;
-    for (double deviations : {1.5, 1.0, 0.5}) {
-        radius_limit_ =
-            std::max(0, static_cast<int>(pairs_.mean - deviations * pairs_.deviation - neighbour_distance_));
+    for (double deviations : {kNarrowest, kMiddle, kWidest}) {
+        radius_limit_ = radius_limit_at(deviations);
         accepted = count_accepted(found);
         if (accepted >= found.size() / kEnoughAccepted) return true;
     }
     return accepted >= found.size() / kFirstAccepted;
 }
 
+// Whether the first round can take enough at the widest limit, before it is trained: codes that a leaf takes
+// are within twice the limit of each other, so what has no neighbour there comes into a leaf of its own or
+// into none. Too few codes that do have one, beyond doubt of the ones asked: uniform codes, or nearly.
+bool ClusteringBuilder::may_accept_enough() const {
+    const int reach = 2 * radius_limit_at(kWidest);
+    const auto near =
+        static_cast<double>(std::count_if(neighbours_.nearest.begin(), neighbours_.nearest.end(),
+                                          [reach](int distance) { return distance <= reach; }));
+    const double share_near =
+        (near + 2 * std::sqrt(near) + 4) / static_cast<double>(neighbours_.nearest.size());
+    const double share_alone = static_cast<double>(leaves_of_round()) / static_cast<double>(sample_.count);
+    return share_near + share_alone >= 1.0 / kFirstAccepted;
+}
+
 // Clusters what is left and takes what is within the radius limit. False if that was not worth it, or if
 // nothing worth another round is left.
 bool ClusteringBuilder::add_tight_round() {
     const int words = options_.words;
-    const size_t wanted =
-        std::min(leaves_for(static_cast<double>(sample_.count) * scale_, options_.codes_per_leaf),
-                 sample_.count / kFewestSamples);
+    const size_t wanted = leaves_of_round();
     if (wanted < kFewestLeaves) return false;
     const std::vector<uint64_t> centroids = train_centroids(sample_, wanted, &random_, stop_);
     const Rows rows = rows_of(centroids, words);
@@ -134,8 +156,9 @@ void ClusteringBuilder::add_loose_round() {
         rounds_.push_back(std::vector<uint64_t>(options_.words, 0));
         return;
     }
-    const size_t wanted =
-        std::max<size_t>(1, leaves_for(static_cast<double>(sample_.count) * scale_, options_.page_capacity));
+    const size_t wanted = std::max<size_t>(
+        1, std::min(leaves_for(static_cast<double>(sample_.count) * scale_, options_.page_capacity),
+                    sample_.count / kFewestLooseSamples));
     const std::vector<uint64_t> training = thin_out(sample_, wanted * kSampleOfLeaf);
     rounds_.push_back(train_centroids(rows_of(training, options_.words), wanted, &random_, stop_));
 }
@@ -172,8 +195,9 @@ void ClusteringBuilder::assemble(Clustering *clustering) {
 std::unique_ptr<Clustering> ClusteringBuilder::build() {
     if (sample_.count > 0) {
         pairs_ = pair_distances(sample_, &random_);
-        neighbour_distance_ = tenth_neighbour_distance(sample_, options_.total, &random_, stop_);
-        for (int round = 0; round < kTightRounds && !stop_->stopped(); round++)
+        neighbours_ = neighbour_distances(sample_, options_.total, &random_, stop_);
+        const int rounds = may_accept_enough() ? kTightRounds : 0;
+        for (int round = 0; round < rounds && !stop_->stopped(); round++)
             if (!add_tight_round()) break;
     }
     if (stop_->asked()) return nullptr;

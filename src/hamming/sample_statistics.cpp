@@ -37,6 +37,14 @@ std::vector<std::vector<uint32_t>> histograms(Rows sample, const std::vector<siz
     return counts;
 }
 
+// Of the n-th neighbour. A query is in the sample and its own nearest: hence one more.
+int distance_of_neighbour(const std::vector<uint32_t> &counts, uint64_t n) {
+    uint64_t seen = 0;
+    size_t d = 0;
+    while (d + 1 < counts.size() && (seen += counts[d]) < n + 1) d++;
+    return static_cast<int>(d);
+}
+
 }  // namespace
 
 PairDistances pair_distances(Rows sample, Random *random) {
@@ -51,21 +59,20 @@ PairDistances pair_distances(Rows sample, Random *random) {
     return {mean, std::sqrt(std::max(0.0, squares / kPairs - mean * mean))};
 }
 
-int tenth_neighbour_distance(Rows sample, uint64_t total, Random *random, Stop *stop) {
+NeighbourDistances neighbour_distances(Rows sample, uint64_t total, Random *random, Stop *stop) {
     std::vector<size_t> queries;
     for (size_t i = 0; i < kQueries; i++) queries.push_back(random->below(sample.count));
     const double share = std::min(1.0, static_cast<double>(sample.count) / static_cast<double>(total));
-    // A query is in the sample and its own nearest: hence one more.
-    const auto neighbours = 1 + std::max<uint64_t>(1, std::llround(kNeighbour * share));
+    const auto neighbours = std::max<uint64_t>(1, std::llround(kNeighbour * share));
+    NeighbourDistances found;
     std::vector<int> distances;
     for (const std::vector<uint32_t> &counts : histograms(sample, queries, stop)) {
-        uint64_t seen = 0;
-        size_t d = 0;
-        while (d + 1 < counts.size() && (seen += counts[d]) < neighbours) d++;
-        distances.push_back(static_cast<int>(d));
+        found.nearest.push_back(distance_of_neighbour(counts, 1));
+        distances.push_back(distance_of_neighbour(counts, neighbours));
     }
     std::sort(distances.begin(), distances.end());
-    return distances[static_cast<size_t>(kPercentile * static_cast<double>(distances.size()))];
+    found.tenth = distances[static_cast<size_t>(kPercentile * static_cast<double>(distances.size()))];
+    return found;
 }
 
 }  // namespace imagehash::hamming

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "hamming/codes.h"
 #include "hamming/random.h"
@@ -18,8 +19,12 @@ struct PairDistances {
 // Of a sample that is not empty.
 PairDistances pair_distances(Rows sample, Random *random);
 
-// 75th percentile, over codes of the sample, of the distance to the tenth neighbour among the `total` codes
-// that the sample stands for.
-int tenth_neighbour_distance(Rows sample, uint64_t total, Random *random, Stop *stop);
+struct NeighbourDistances {
+    // 75th percentile, over codes of the sample, of the distance to the tenth neighbour among the `total`
+    // codes that the sample stands for.
+    int tenth;
+    std::vector<int> nearest;  // of some codes, to the nearest other one of the sample
+};
+NeighbourDistances neighbour_distances(Rows sample, uint64_t total, Random *random, Stop *stop);
 
 }  // namespace imagehash::hamming

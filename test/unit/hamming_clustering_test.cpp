@@ -173,6 +173,26 @@ TEST(Clustering, SameSeedSameLeaves) {
     for (size_t i = 0; i < codes.count(); i++) ASSERT_EQ(of_a[i].leaf, of_b[i].leaf);
 }
 
+TEST(Clustering, AssignsAlikeElsewhere) {
+    for (const Codes &codes : {clustered_codes(60000, 2, 900, 8), uniform_codes(5000, 4, 3), Codes{1, {}}}) {
+        const auto clustering = cluster(codes);
+        std::vector<char> bytes(clustering->packed_size());
+        clustering->pack(bytes.data());
+        const auto copy = Clustering::unpack(bytes.data());
+        ASSERT_EQ(copy->leaves(), clustering->leaves());
+        EXPECT_EQ(copy->tight_leaves(), clustering->tight_leaves());
+        EXPECT_EQ(copy->radius_limit(), clustering->radius_limit());
+        const Codes strangers = uniform_codes(3000, codes.words, 4);
+        std::vector<Assignment> a(3000), b(3000);
+        clustering->assign(strangers.data.data(), a.size(), a.data());
+        copy->assign(strangers.data.data(), b.size(), b.data());
+        for (size_t i = 0; i < a.size(); i++) {
+            ASSERT_EQ(a[i].leaf, b[i].leaf);
+            ASSERT_EQ(a[i].radius, b[i].radius);
+        }
+    }
+}
+
 // Stops at its n-th question.
 struct StopAt {
     int limit, asked;
