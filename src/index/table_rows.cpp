@@ -47,7 +47,7 @@ static void add_table_row(Relation index, ItemPointer tid, Datum *values, bool *
     }
     if (rows->hashes == nullptr)
         rows->hashes = make_store(rows, rows->meta->words(), hashes_file_name,
-                                  maintenance_work_mem * INT64CONST(1024) / 2);
+                                  maintenance_work_mem * INT64CONST(1024) / 4);
     ItemPointerData stored = stored_tid(entry, tid);
     add_row(rows->hashes, entry.code, &stored);
 }
