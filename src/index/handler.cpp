@@ -24,6 +24,7 @@ static IndexAmRoutine *make_routine() {
     routine->amsearchnulls = true;
     routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_CLEANUP;
     routine->amkeytype = InvalidOid;
+    pg::declare_parallel_build(routine);
 
     routine->ambuild = hamming_build;
     routine->ambuildempty = hamming_buildempty;

@@ -9,7 +9,6 @@ extern "C" {
 #include "catalog/index.h"
 #include "commands/progress.h"
 #include "executor/instrument.h"
-#include "optimizer/optimizer.h"
 #include "storage/condition_variable.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
@@ -263,12 +262,6 @@ static void worker_main(dsm_segment *segment, shm_toc *toc) {
 
 // --- the leader -------------------------------------------------------------------------------------
 
-// How many workers PostgreSQL allows: it knows of temporary tables, of what an index computes, and of memory.
-static int allowed_workers(Relation heap, Relation index) {
-    if (RelationGetNumberOfBlocks(heap) == 0) return 0;
-    return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
-}
-
 static void *add_chunk(ParallelContext *context, TocKey key, Size size) {
     void *chunk = shm_toc_allocate(context->toc, size);
     shm_toc_insert(context->toc, key, chunk);
@@ -419,7 +412,7 @@ static TableRows *join_shares(const ParallelBuild *build, Meta *meta) {
 
 ParallelBuild *begin_parallel_build(Relation heap, Relation index, IndexInfo *info, Meta *meta,
                                     TableRows **rows) {
-    const int workers = allowed_workers(heap, index);
+    const int workers = pg::parallel_build_workers(heap, index, info);
     if (workers == 0) return nullptr;
     ParallelBuild *build = start_workers(heap, index, info, *meta, workers);
     if (build == nullptr) return nullptr;

@@ -12,9 +12,12 @@ extern "C" {
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #include "fmgr.h"
 #include "funcapi.h"
+#include "access/amapi.h"
 #include "access/relscan.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -100,6 +103,25 @@ inline void count_index_scan(IndexScanDesc scan) {
     pgstat_count_index_scan(scan->indexRelation);
 #if PG_VERSION_NUM >= 180000
     if (scan->instrument) scan->instrument->nsearches++;
+#endif
+}
+
+// Declares that an access method builds with parallel workers; and how many PostgreSQL allows a build. It knows of
+// temporary tables, of what an index computes, and of memory. Before PostgreSQL 17 it asks for btree only.
+inline void declare_parallel_build(IndexAmRoutine *routine) {
+#if PG_VERSION_NUM >= 170000
+    routine->amcanbuildparallel = true;
+#else
+    (void)routine;
+#endif
+}
+inline int parallel_build_workers(Relation heap, Relation index, const IndexInfo *info) {
+#if PG_VERSION_NUM >= 170000
+    return info->ii_ParallelWorkers;
+#else
+    (void)info;
+    if (RelationGetNumberOfBlocks(heap) == 0) return 0;
+    return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
 #endif
 }
 
