@@ -106,20 +106,19 @@ inline void count_index_scan(IndexScanDesc scan) {
 #endif
 }
 
-// Declares that an access method builds with parallel workers; and how many PostgreSQL allows a build. It knows of
-// temporary tables, of what an index computes, and of memory. Before PostgreSQL 17 it asks for btree only.
-inline void declare_parallel_build(IndexAmRoutine *routine) {
+// Declares that an access method builds with parallel workers; and how many PostgreSQL allows a build. It
+// knows of temporary tables, of what an index computes, and of memory. Before PostgreSQL 17 it asks for btree
+// only.
+inline void declare_parallel_build([[maybe_unused]] IndexAmRoutine *routine) {
 #if PG_VERSION_NUM >= 170000
     routine->amcanbuildparallel = true;
-#else
-    (void)routine;
 #endif
 }
-inline int parallel_build_workers(Relation heap, Relation index, const IndexInfo *info) {
+inline int parallel_build_workers([[maybe_unused]] Relation heap, [[maybe_unused]] Relation index,
+                                  [[maybe_unused]] const IndexInfo *info) {
 #if PG_VERSION_NUM >= 170000
     return info->ii_ParallelWorkers;
 #else
-    (void)info;
     if (RelationGetNumberOfBlocks(heap) == 0) return 0;
     return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
 #endif
