@@ -143,7 +143,7 @@ static void insert_hash(Relation index, Cache *cache, const Entry &entry, const 
     while (!BufferIsValid(buffer)) {
         CHECK_FOR_INTERRUPTS();
         Meta meta;
-        bool full;
+        bool full = false;
         read_meta(index, &meta);
         buffer = lock_open_page(index, meta, cache, &full);
         if (BufferIsValid(buffer) || !full) continue;
