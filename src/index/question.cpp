@@ -69,6 +69,10 @@ static void add_key(InputType type, const Meta &meta, const ScanKeyData &key, Qu
         add_filter(question, center, Min(radius, pg::kMaxBits));
 }
 
+static bool has_other_length(InputType type, const Meta &meta, const ScanKeyData &key) {
+    return (key.sk_flags & SK_ISNULL) == 0 && !same_length(meta, read_input(type, key.sk_argument));
+}
+
 static void set_order(InputType type, const Meta &meta, const ScanKeyData *orderbys, int count,
                       Question *question) {
     if (count == 0) return;
@@ -78,12 +82,16 @@ static void set_order(InputType type, const Meta &meta, const ScanKeyData *order
     question->order_key = key;
     question->null_query = key == count;
     if (question->null_query) return;
+    // Of another length: every row that passes PostgreSQL's conditions raises the error where its distance is
+    // computed. A recheck would compute it for those too that do not.
+    for (int i = key; i < count; i++)
+        if (has_other_length(type, meta, orderbys[i])) return;
     // Only one distance is computed here; with more, PostgreSQL sorts the ties.
     question->recheck_order = key + 1 < count;
     const Input query = read_input(type, orderbys[key].sk_argument);
-    if (same_length(meta, query)) hamming::pack_words(query.code, query.bytes, question->query);
+    hamming::pack_words(query.code, query.bytes, question->query);
     question->by_distance = comparable(meta, query);
-    question->other_method = !question->by_distance && same_length(meta, query);
+    question->other_method = !question->by_distance;
     if (!question->by_distance) question->recheck_order = true;
 }
 

@@ -65,6 +65,10 @@ SELECT h <~> 'c4ca4238a0b92382' AS d FROM photo ORDER BY h <~> (SELECT NULL::ima
 
 -- what cannot be compared is an error, as in a sequential scan
 SELECT id FROM photo ORDER BY h <~> 'c4ca' LIMIT 1;
+SELECT id FROM photo ORDER BY h <~> 'c4ca4238a0b92382', h <~> 'c4ca' LIMIT 1;
+-- ... and none where no row comes so far
+SELECT id FROM photo WHERE id < 0 ORDER BY h <~> 'c4ca' LIMIT 1;
+SELECT id FROM photo WHERE id < 0 ORDER BY h <~> 'c4ca4238a0b92382', h <~> 'c4ca' LIMIT 1;
 SELECT id FROM photo WHERE hamming_within(h, 'c4ca', 1);
 SELECT id FROM photo WHERE hamming_within(h, 'c4ca', -1);
 INSERT INTO photo VALUES (0, 'c4ca');
