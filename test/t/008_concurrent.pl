@@ -1,6 +1,6 @@
 # Sessions that insert, delete and update while the index is built and rebuilt concurrently, vacuumed, merged and read: in one snapshot the index
 # gives what the table has, whatever the question, and in the end it holds every row once. Hashes of 1024 bits, of which a page holds 56, so that
-# few rows make many pages. SEED=n repeats the questions of a run; SECONDS_EACH=n makes it longer.
+# few rows make many pages. SEED=n repeats the questions of a run; SECONDS_EACH=n makes each of its three parts longer.
 use strict;
 use warnings;
 
@@ -37,12 +37,13 @@ append_to_file($script, q(
 INSERT INTO photo (category, h) SELECT i % 5, CASE WHEN i % 20 > 0 THEN picture(:r + i) END FROM generate_series(1, :n) i;
 \elif :what <= 8
 DELETE FROM photo WHERE id IN (SELECT id FROM photo WHERE id > (SELECT max(id) FROM photo) - 8000 AND id % 97 = :r % 97 LIMIT :n);
+DELETE FROM photo WHERE id IN (SELECT id FROM photo WHERE id < (SELECT max(id) FROM photo) - 12000 LIMIT 300);
 \else
 UPDATE photo SET h = picture(:r) WHERE id = (SELECT max(id) FROM photo) - :r % 500;
 \endif
 ));
 
-# Writers at work while `during` runs; they must not fail.
+# Writers at work while `during` runs again and again; they must not fail.
 sub while_writing
 {
 	my ($what, $during) = @_;
@@ -50,7 +51,8 @@ sub while_writing
 	my @command = ('pgbench', '--no-vacuum', '--client=3', "--time=$seconds", "--file=$script", '--random-seed=' . int(rand(1e9)),
 		'-h', $node->host, '-p', $node->port, '-U', getpwuid($<) // 'postgres', 'postgres');
 	my $writers = IPC::Run::start(\@command, '>', \$out, '2>', \$err);
-	$during->();
+	my $end = time + $seconds - 1;
+	do { $during->() } while (time < $end);
 	$writers->finish;
 	unlike($err, qr/ERROR|FATAL|aborted/, "$what: the writers had no error") or diag($err);
 	like($out, qr/number of transactions actually processed: [1-9]/, "$what: they wrote");
@@ -95,20 +97,29 @@ sub ask
 
 my $check = q(SELECT imagehash_index_check('photo_h', heapallindexed => true));
 
-while_writing('CREATE INDEX CONCURRENTLY', sub { $node->safe_psql('postgres', 'CREATE INDEX CONCURRENTLY photo_h ON photo USING hamming (h)'); });
-is($node->safe_psql('postgres', $check), '', 'CREATE INDEX CONCURRENTLY: the index has every row');
-while_writing('REINDEX CONCURRENTLY', sub { $node->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY photo_h') for 1 .. 2; });
-is($node->safe_psql('postgres', $check), '', 'REINDEX CONCURRENTLY: the index has every row');
+my ($builds, $rebuilds, $vacuums, $checks) = (0, 0, 0, 0);
+while_writing('CREATE INDEX CONCURRENTLY', sub
+{
+	$node->safe_psql('postgres', 'DROP INDEX CONCURRENTLY IF EXISTS photo_h');
+	$node->safe_psql('postgres', 'CREATE INDEX CONCURRENTLY photo_h ON photo USING hamming (h)');
+	$node->safe_psql('postgres', $check) if ++$builds % 2;
+	$node->safe_psql('postgres', 'VACUUM photo') unless $builds % 10;
+});
+is($node->safe_psql('postgres', $check), '', "CREATE INDEX CONCURRENTLY, $builds times: the index has every row");
+while_writing('REINDEX CONCURRENTLY', sub
+{
+	$node->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY photo_h');
+	ask() if ++$rebuilds % 2;
+	$node->safe_psql('postgres', 'VACUUM photo') unless $rebuilds % 10;
+});
+is($node->safe_psql('postgres', $check), '', "REINDEX CONCURRENTLY, $rebuilds times: the index has every row");
 while_writing('VACUUM and questions', sub
 {
-	my $end = time + $seconds - 1;
-	while (time < $end)
-	{
-		ask();
-		$node->safe_psql('postgres', 'VACUUM photo') if rand() < 0.2;
-		$node->safe_psql('postgres', $check) if rand() < 0.1;
-	}
+	ask();
+	if (rand() < 0.2) { $node->safe_psql('postgres', 'VACUUM photo'); $vacuums++; }
+	if (rand() < 0.1) { $node->safe_psql('postgres', $check); $checks++; }
 });
+note "$builds builds, $rebuilds rebuilds, $vacuums vacuums, $checks checks, $asked questions";
 is($differ, 0, "$asked questions: the index and the table agree");
 cmp_ok($asked, '>', 5, 'and there were some');
 is($node->safe_psql('postgres', $check), '', 'the index has every row');
