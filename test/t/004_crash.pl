@@ -92,7 +92,14 @@ for my $round (1 .. $rounds)
 		kill 'KILL', @backends, @vacuums;
 		eval { $_->quit } for @writers, $vacuum;
 		wait_until_gone($postmaster);
-		$node->start;
+		# On a busy machine the checkpointer is still there for a while, and with it the shared memory.
+		my $started = 0;
+		for (1 .. 60)
+		{
+			last if $started = $node->start(fail_ok => 1);
+			sleep 1;
+		}
+		die 'the server did not start' unless $started;
 	}
 	else
 	{
