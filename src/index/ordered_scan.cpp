@@ -1,10 +1,10 @@
 // Rows in order of distance.
 //
-// The scan goes through the distances, level by level: at level v the rows found at distance v are served. That
-// takes all segments bound to less than v, the bound being the least distance to the query that a segment can
-// hold. Leaves have bounds too, and are opened into segments only when their turn comes; segments of open
-// leaves wait in a queue by their bound. Levels that the next few rows need anyway, by what is found so far, are
-// read together, in the order of pages, so that a page that serves several levels is read once.
+// The scan goes through the distances, level by level: at level v the rows found at distance v are served.
+// That takes all segments bound to less than v, the bound being the least distance to the query that a
+// segment can hold. Leaves have bounds too, and are opened into segments only when their turn comes; segments
+// of open leaves wait in a queue by their bound. Levels that the next few rows need anyway, by what is found
+// so far, are read together, in the order of pages, so that a page that serves several levels is read once.
 //
 // Only rows up to a horizon are kept: the distance of the 64th nearest known so far. When the levels have
 // reached the horizon, a new band begins beyond it, with four times as many rows; each band ends between two
@@ -58,6 +58,7 @@ struct OrderedScan {
     bool in_page_order;
 
     int64 within;  // rows of the band up to the horizon
+    int64 within_before;
     Candidate *candidates;
     uint64 *codes;  // of the candidates, where the scan returns the hash
     int32 candidates_count, candidates_room, candidates_used;
@@ -257,6 +258,8 @@ static void put_back_runs(ScanState *state) {
     OrderedScan *o = state->ordered;
     RunList *runs = &state->runs;
     if (o->in_page_order || !o->first_read || o->opened_through <= o->level) return;
+    if (o->within == o->within_before) return;  // nothing new
+    o->within_before = o->within;
     const int last = level_needed(o);
     if (last >= o->opened_through) return;
     o->opened_through = last;
@@ -298,14 +301,14 @@ static void consider_page_order(ScanState *state) {
 
 // --- bands ----------------------------------------------------------------------------------------
 
-// The distance up to which centroids of the tier hold at least so much, counted in leaves or in rows.
-static int distance_holding(const ScanState *state, const TierView &view, int64 wanted, bool rows) {
+// The distance up to which centroids of the tier hold at least so many rows.
+static int distance_holding(const ScanState *state, const TierView &view, int64 rows) {
     int64 held[pg::kMaxBits + 1] = {};
     const uint16 *distances = state->query_distances + view.first_leaf;
     for (uint32 place = 0; place < view.leaves->leaves; place++)
-        held[distances[place]] += rows ? view.leaves->entries[place] : 1;
+        held[distances[place]] += view.leaves->entries[place];
     int d = 0;
-    for (int64 sum = held[0]; d < pg::kMaxBits && sum < wanted;) sum += held[++d];
+    for (int64 sum = held[0]; d < pg::kMaxBits && sum < rows;) sum += held[++d];
     return d;
 }
 
@@ -324,7 +327,7 @@ static void leave_out_far_leaves(ScanState *state) {
         double share = share_for_recall(view.leaves->statistics, pg::target_recall()) * (1 << o->bands);
         if (share >= 1) continue;
         auto wanted = static_cast<int64>(share * static_cast<double>(view.tier->entries)) + 1;
-        int far = distance_holding(state, view, wanted, true);
+        int far = distance_holding(state, view, wanted);
         for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.leaves->leaves; leaf++)
             if (state->query_distances[leaf] > far) o->leaf_bounds[leaf] = kNever;
     }
@@ -332,11 +335,15 @@ static void leave_out_far_leaves(ScanState *state) {
 
 // The leaves of the tier that are nearest to the query are opened, and their segments read at once.
 static void open_nearest_leaves(ScanState *state, const TierView &view) {
-    uint32 left = first_leaves;
-    int near = distance_holding(state, view, left, false);
-    for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.leaves->leaves && left > 0; leaf++) {
-        if (state->query_distances[leaf] > near || state->ordered->leaf_bounds[leaf] == kNever) continue;
-        open_leaf(state, view, leaf, pg::kMaxBits);
+    const uint32 leaves = view.leaves->leaves;
+    const uint16 *distances = state->query_distances + view.first_leaf;
+    uint32 left = Min(first_leaves, leaves);
+    if (left == 0) return;
+    const uint16 near = hamming::limit_holding(distances, leaves, left);
+    for (uint32 place = 0; place < leaves && left > 0; place++) {
+        place += hamming::first_within(distances + place, leaves - place, near);
+        if (place == leaves || state->ordered->leaf_bounds[view.first_leaf + place] == kNever) continue;
+        open_leaf(state, view, view.first_leaf + place, pg::kMaxBits);
         left--;
     }
 }
