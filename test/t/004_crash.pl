@@ -1,5 +1,6 @@
-# kill -9 of the whole server, or of a backend that writes or vacuums, while rows are inserted, deleted and vacuumed: after recovery the index gives
-# what the table has. The table is large enough for its index to be merged part by part. An unlogged index starts empty.
+# kill -9 of the whole server, or of a backend that writes or vacuums, at random moments while rows are inserted, deleted, merged and vacuumed: after
+# recovery the index gives what the table has. The table is large enough for its index to be merged part by part. An unlogged index starts empty.
+# SEED=n repeats the moments; SECONDS_EACH=n goes on for so long.
 use strict;
 use warnings;
 
@@ -7,12 +8,16 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $rounds = 4;
+my $seed = $ENV{SEED} // int(rand(1e6));
+my $seconds = $ENV{SECONDS_EACH} // 0;
+my $least_rounds = 4;
+note "seed $seed";
+srand($seed);
 
 my $node = PostgreSQL::Test::Cluster->new('crash');
 $node->init;
 # Long hashes, of which a page holds 56: the pending list fills, and is merged, every 7,000 rows. Small buffers and frequent checkpoints: pages reach the disk in every state of a change.
-$node->append_conf('postgresql.conf', "shared_buffers = 1MB\ncheckpoint_timeout = 30s\nmax_wal_size = 32MB\nfsync = on\nrestart_after_crash = on\n");
+$node->append_conf('postgresql.conf', "shared_buffers = 1MB\ncheckpoint_timeout = 30s\nmax_wal_size = 32MB\nfsync = on\nrestart_after_crash = on\nautovacuum = off\n");
 $node->start;
 $node->safe_psql(
 	'postgres', q(
@@ -39,25 +44,54 @@ my $differences = q(
 	SELECT (SELECT count(*) FROM (TABLE by_index EXCEPT ALL TABLE by_table) a) + (SELECT count(*) FROM (TABLE by_table EXCEPT ALL TABLE by_index) b);
 );
 
-# The next server does not start before the process of the last is gone; until its parent has taken note, it is not.
-sub wait_until_gone
+# kill -9 of every process there is. One that waits for a lock of a killed one would wait for ever, a checkpointer say, and no
+# server starts beside it. Until its parent has taken note, a killed process is not gone.
+sub kill_server
 {
-	my ($pid) = @_;
-	for (1 .. 1800)
-	{
-		return unless kill 0, $pid;
-		select(undef, undef, undef, 0.1);
-	}
-	die "process $pid does not end";
+	my @all = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+	my $postmaster = $node->{_pid};
+	select(undef, undef, undef, rand(0.2));
+	$node->kill9;
+	kill 'KILL', @all;
+	return ($postmaster, @all);
 }
 
-for my $round (1 .. $rounds)
+sub wait_until_gone
 {
-	$node->safe_psql('postgres', "DELETE FROM photo WHERE writer = 2 AND id % 10 = $round");
-	my @writers = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 2;
+	my @pids = @_;
+	for (1 .. 1800)
+	{
+		@pids = grep { kill 0, $_ } @pids;
+		return unless @pids;
+		select(undef, undef, undef, 0.1);
+	}
+	die "processes @pids do not end";
+}
+
+# A psql that is refused may be gone before it is told what to ask.
+sub wait_until_restarted
+{
+	my $gone = 'SELECT count(*) = 0 FROM pg_stat_activity WHERE pid IN (' . join(',', @_) . ')';
+	for (1 .. 1800)
+	{
+		my $answer = '';
+		eval { $node->psql('postgres', $gone, stdout => \$answer) };
+		return if $answer eq 't';
+		select(undef, undef, undef, 0.1);
+	}
+	die 'the server did not restart';
+}
+
+my %kills = (server => 0, writer => 0, vacuum => 0);
+my $end = time + $seconds;
+for (my $round = 1; $round <= $least_rounds || time < $end; $round++)
+{
+	$node->safe_psql('postgres', "DELETE FROM photo WHERE writer = 2 AND id % 10 = $round % 10;
+		INSERT INTO photo (writer, h) SELECT 2, repeat(md5((i % 5000)::text), 8)::imagehash FROM generate_series(1, 5200) i");
+	my @sessions = map { $node->background_psql('postgres', on_error_stop => 0) } 0 .. 2;
 	for my $i (0 .. 1)
 	{
-		$writers[$i]->{stdin} .= "
+		$sessions[$i]->{stdin} .= "
 			DO \$\$
 			BEGIN
 				FOR i IN 1 .. 100000 LOOP
@@ -68,50 +102,45 @@ for my $round (1 .. $rounds)
 				END LOOP;
 			END \$\$;\n";
 	}
-	$_->{run}->pump_nb for @writers;
-	for (1 .. 5)
+	$sessions[2]->{stdin} .= "VACUUM photo \\watch 0.1\n";
+	$_->{run}->pump_nb for @sessions;
+	select(undef, undef, undef, 1 + rand(3));
+	my (%pids, @backends);
+	for (1 .. 600)
 	{
-		select(undef, undef, undef, 0.2 + rand(0.3));
-		$_->{run}->pump_nb for @writers;
-		$node->psql('postgres', 'VACUUM photo');
-	}
-	# A vacuum that is killed while it merges, or soon after.
-	my $vacuum = $node->background_psql('postgres', on_error_stop => 0);
-	$vacuum->{stdin} .= "VACUUM photo;\n" x 20;
-	$vacuum->{run}->pump_nb;
-	select(undef, undef, undef, 0.2 + rand(0.5));
-	$vacuum->{run}->pump_nb;
-	my @vacuums = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query ~ '^VACUUM' AND pid <> pg_backend_pid()");
-	my @backends = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query ~ 'INSERT' AND pid <> pg_backend_pid()");
-	is(scalar(@backends), 2, "round $round: two sessions are writing");
-	if ($round % 2)
-	{
-		# A backend that is busy does not notice that its postmaster is gone.
-		my $postmaster = $node->{_pid};
-		$node->kill9;
-		kill 'KILL', @backends, @vacuums;
-		eval { $_->quit } for @writers, $vacuum;
-		wait_until_gone($postmaster);
-		# On a busy machine the checkpointer is still there for a while, and with it the shared memory.
-		my $started = 0;
-		for (1 .. 60)
+		%pids = (writer => [], vacuum => []);
+		for (split /\n/, $node->safe_psql('postgres', "SELECT pid, CASE WHEN query ~ 'INSERT' THEN 'writer' ELSE 'vacuum' END
+				FROM pg_stat_activity WHERE query ~ '(INSERT|^VACUUM photo)' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"))
 		{
-			last if $started = $node->start(fail_ok => 1);
-			sleep 1;
+			my ($pid, $what) = split /\|/;
+			push @{ $pids{$what} }, $pid;
 		}
-		die 'the server did not start' unless $started;
+		@backends = map { @$_ } values %pids;
+		last if @backends == 3;
+		select(undef, undef, undef, 0.1);
+	}
+	is(scalar(@backends), 3, "round $round: two sessions are writing, one vacuums");
+	my $victim = $round % 2 ? 'server' : ('writer', 'vacuum')[ $round / 2 % 2 ];
+	$kills{$victim}++;
+	if ($victim eq 'server')
+	{
+		my @killed = kill_server();
+		eval { $_->quit } for @sessions;
+		wait_until_gone(@killed);
+		$node->start;
 	}
 	else
 	{
-		kill 'KILL', $round == 2 ? $backends[0] : $vacuums[0];
-		eval { $_->quit } for @writers, $vacuum;
-		$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid IN ($backends[0], $backends[1])")
-		  or die 'the server did not restart';
+		select(undef, undef, undef, rand(0.2));
+		kill 'KILL', $pids{$victim}[0];
+		eval { $_->quit } for @sessions;
+		wait_until_restarted(@backends);
 	}
-	is(scalar(@vacuums), 1, "round $round: one was vacuuming");
-	is($node->safe_psql('postgres', $differences), "\n0", "round $round: index and table agree after recovery");
+	is($node->safe_psql('postgres', $differences), "\n0", "round $round, $victim killed: index and table agree after recovery")
+	  or diag("seed $seed");
 	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM photo'), '>', 0, "round $round: rows had been committed");
 }
+note 'killed: ' . join(', ', map { "$kills{$_} times a $_" } sort keys %kills);
 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM draft'), '0', 'the unlogged table is empty');
 $node->safe_psql('postgres', q(INSERT INTO draft VALUES ('c4ca4238a0b92382')));
