@@ -66,12 +66,12 @@ SELECT * FROM compare('SELECT id FROM codes WHERE hamming_within(h, picture(8), 
 SELECT * FROM compare('SELECT id FROM codes WHERE (hamming_within(h, picture(8), 14) OR hamming_within(h, picture(9), 12)) AND label IN (8, 9, 10)');
 SELECT * FROM compare('SELECT id FROM codes WHERE h IN (picture(1), picture(2), NULL, picture(66001), ''ffff'', ''average:0123456789abcdef'')');
 SELECT * FROM compare('SELECT id FROM codes WHERE h = ANY (ARRAY(SELECT q FROM queries WHERE id % 2 = 0))');
-SELECT * FROM compare('SELECT id FROM codes WHERE h = ANY (''{}''::imagehash[])', '.');  -- known to be empty, since PostgreSQL 17
+SELECT * FROM compare('SELECT id FROM codes WHERE h = ANY (''{}''::imagehash[])');
 SELECT * FROM compare('SELECT id FROM codes WHERE hamming_within(h, picture(8), 20) AND hamming_within(h, picture(9), 34) AND hamming_within(h, picture(10), 34)');
 SELECT * FROM compare('SELECT h <~> picture(10) AS d FROM codes WHERE hamming_within(h, picture(8), 20) AND hamming_within(h, picture(9), 34) AND label < 25
     ORDER BY h <~> picture(10) LIMIT 40');
 SELECT * FROM compare('SELECT id FROM codes WHERE hamming_within(h, picture(8), 3) AND hamming_within(h, ''0123456789abcdef'', 3)');
-SELECT * FROM compare('SELECT id FROM codes WHERE h = picture(8) AND h = picture(9)');
+SELECT * FROM compare('SELECT id FROM codes WHERE h = picture(8) AND h = picture(9)', '.');  -- known to be empty, since PostgreSQL 17
 SELECT * FROM compare('SELECT id FROM codes WHERE h IS NULL AND label = 0');
 SELECT * FROM compare('SELECT id FROM codes WHERE h ~= picture(8) AND h <~> picture(8) >= 2');
 
