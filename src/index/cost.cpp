@@ -24,6 +24,10 @@ static const double operators_per_word = 0.05;
 static const double operators_per_page = 40;
 // Bands that a scan to the last row goes through, each reading everything.
 static const double further_passes = 4;
+// What a row costs that is handed out in order after so many that caches no longer hold them, in units of an
+// operator's.
+static const double rows_in_caches = 10000;
+static const double operators_per_late_row = 80;
 
 // What the index says, summed over its tiers; pending pages are always read.
 struct IndexFacts {
@@ -167,7 +171,8 @@ void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
     double kept = index->rel->tuples > 0 ? Max(index->rel->rows / index->rel->tuples, 1e-6) : 1;
     Reading first = reading_at_rank(facts, wanted / kept);
     *startup_cost = Min(cost_of_reading(facts, first, loop_count), pass);
-    *total_cost = Max(pass * (1 + further_passes), *startup_cost) + rows * per_row;
+    *total_cost = Max(pass * (1 + further_passes), *startup_cost) + rows * per_row +
+                  Max(rows - rows_in_caches, 0.0) * operators_per_late_row * cpu_operator_cost;
     // PostgreSQL cannot recheck the order of an index-only scan, and we compute one distance.
     if (path->path.pathtype == T_IndexOnlyScan && list_length(path->indexorderbys) > 1)
         *total_cost = *startup_cost = 1e15;

@@ -208,8 +208,11 @@ static void bound_leaves(ScanState *state) {
 // The segments of open leaves that wait at `bound` are to be read now.
 static void take_segments(ScanState *state, int bound) {
     OrderedScan *o = state->ordered;
+    if (o->segment_heads[bound] == none) return;
+    const int64 others = state->runs.count;
     for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
         add_run(&state->runs, o->waiting[s].run);
+    merge_runs(&state->runs, others);
     o->segment_heads[bound] = none;
     o->queued[bound] = 0;
 }
@@ -244,12 +247,10 @@ static void open_levels(ScanState *state, int last) {
     OrderedScan *o = state->ordered;
     RunList *runs = &state->runs;
     if (runs->next == runs->count) runs->next = runs->count = 0;
-    // Those of open leaves are few and in no order.
     for (int level = o->level; level <= last; level++) take_segments(state, level);
-    sort_runs(runs);
-    int64 sorted = runs->count;
+    const int64 others = runs->count;
     open_leaves(state, last);
-    merge_runs(runs, sorted);
+    merge_runs(runs, others);
     o->opened_through = last;
 }
 
@@ -263,14 +264,12 @@ static void put_back_runs(ScanState *state) {
     const int last = level_needed(o);
     if (last >= o->opened_through) return;
     o->opened_through = last;
-    int64 kept = runs->next;
-    for (int64 r = runs->next; r < runs->count; r++) {
-        if (runs->runs[r].bound <= last)
-            runs->runs[kept++] = runs->runs[r];
-        else
-            wait(o, runs->runs[r]);
-    }
-    runs->count = kept;
+    // The last one first, so that those that wait are in the order of pages.
+    for (int64 r = runs->count - 1; r >= runs->next; r--)
+        if (runs->runs[r].bound > last) wait(o, runs->runs[r]);
+    Run *end = std::remove_if(runs->runs + runs->next, runs->runs + runs->count,
+                              [last](const Run &run) { return run.bound > last; });
+    runs->count = end - runs->runs;
 }
 
 // Segments that are bound to the horizon or less and not read yet.
@@ -377,7 +376,7 @@ static void start_band(ScanState *state) {
     bound_leaves(state);
     if (pg::target_recall() < 1 && o->bands < approximate_bands) leave_out_far_leaves(state);
     read_first(state);
-    sort_runs(&state->runs);
+    sort_runs(&state->runs, 0);
 }
 
 void start_ordered(IndexScanDesc scan) {

@@ -121,7 +121,7 @@ static void start_unordered(ScanState *state) {
             visit_segments(state->directory.index, view.leaves, place, add_segment, state);
         }
     }
-    sort_runs(&state->runs);
+    sort_runs(&state->runs, 0);
 }
 
 static void start_codes(IndexScanDesc scan) {

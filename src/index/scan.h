@@ -73,9 +73,9 @@ struct ScanState {
 constexpr int16 kNever = INT16_MAX;
 
 void add_run(RunList *list, const Run &run);
-// By block and place, so that each page is read once.
-void sort_runs(RunList *list);
-// The same where both parts, before and from `middle` on, are sorted.
+// By block and place, so that each page is read once: those from `from` on.
+void sort_runs(RunList *list, int64 from);
+// Sorts those from `middle` on into the others, which are sorted.
 void merge_runs(RunList *list, int64 middle);
 
 // Reads the page of the next run and of all that follow on it, and calls `visit` for each entry that is

@@ -21,18 +21,14 @@ struct ComesBefore {
     bool operator()(const Run &a, const Run &b) const { return place(a) < place(b); }
 };
 
-void sort_runs(RunList *list) {
-    Run *first = list->runs + list->next, *last = list->runs + list->count;
+void sort_runs(RunList *list, int64 from) {
+    Run *first = list->runs + from, *last = list->runs + list->count;
     if (!std::is_sorted(first, last, ComesBefore())) std::sort(first, last, ComesBefore());
 }
 
 void merge_runs(RunList *list, int64 middle) {
-    Run *first = list->runs + list->next, *last = list->runs + list->count;
-    // New pages may come from anywhere in the file.
-    if (std::is_sorted(list->runs + middle, last, ComesBefore()))
-        std::inplace_merge(first, list->runs + middle, last, ComesBefore());
-    else
-        std::sort(first, last, ComesBefore());
+    sort_runs(list, middle);  // new pages may come from anywhere in the file
+    std::inplace_merge(list->runs + list->next, list->runs + middle, list->runs + list->count, ComesBefore());
 }
 
 struct PageVisit {
