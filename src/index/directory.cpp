@@ -172,7 +172,6 @@ TierDirectory *load_tier(Relation index, const Tier &tier, int words, int bits) 
     directory->bits = bits;
     directory->leaves = tier.leaves;
     directory->segments = tier.segments;
-    directory->root_block = tier.root.block;
     load_leaves(index, tier, directory);
     return directory;
 }

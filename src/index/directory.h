@@ -101,7 +101,6 @@ struct TierDirectory {
     uint32 *entries;
     PageRef *segment_pages;
     Segment **segments_of_page;  // null until read
-    BlockNumber root_block;      // for messages
 
     // For who keeps it; see directory_cache.h.
     int users;
