@@ -34,6 +34,7 @@ namespace imagehash::models {
 constexpr int kEmbeddingProcesses = 2;
 constexpr size_t kQueriesPerClass = 50;
 constexpr uint32_t kSplitSeed = 1;
+constexpr vision::Limits kLimits = {100'000'000, 1 << 30};
 
 // Rows of `embeddings` belong to `labels` one by one.
 struct LabelledSet {
@@ -72,27 +73,21 @@ void shuffle(std::vector<T> &values, std::mt19937 &random) {
 // Pixels of one image as the network's input; `squash` resizes straight to the input, without keeping the
 // shape.
 inline void prepare(const std::vector<uint8_t> &bytes, bool squash, float *input) {
-    cv::Mat pixels = vision::decode({bytes.data(), bytes.size()}, 100'000'000, vision::kResizedShortSide),
-            view;
-    if (squash) {
-        bool enlarge = std::min(pixels.cols, pixels.rows) < vision::kInputSide;
-        cv::resize(pixels, view, {vision::kInputSide, vision::kInputSide}, 0, 0,
-                   enlarge ? cv::INTER_CUBIC : cv::INTER_AREA);
-    } else {
-        view = vision::centre_view(pixels);
-    }
-    vision::write_input(view, input);
+    cv::Mat pixels = vision::decode({bytes.data(), bytes.size()}, kLimits, vision::kShippedRecipe.short_side);
+    vision::InputRecipe recipe = vision::kShippedRecipe;
+    if (squash) recipe.short_side = 0;
+    vision::write_input(vision::input_view(pixels, recipe), recipe, input);
 }
 
 // One process's share: whichever image is next, until there are none.
 inline void embed_share(const std::vector<LabelledImage> &images, bool squash, const Sources &sources,
                         const std::string &name, std::atomic<size_t> &next, float *out) {
     std::vector<uint8_t> file = read_file(sources.network);
-    vision::Network network({file.data(), file.size()});
-    std::vector<float> input(vision::kInputFloats);
+    vision::Network network({file.data(), file.size()}, vision::kShippedRecipe);
+    std::vector<float> input(vision::input_floats(vision::kShippedRecipe));
     for (size_t i; (i = next++) < images.size();) {
         prepare(images[i].bytes, squash, input.data());
-        network.embed(input.data(), 1, out + i * vision::kEmbeddingLength);
+        network.embed(input.data(), 1, out + i * vision::kShippedLength);
         if ((i + 1) % 1000 == 0)
             std::fprintf(stderr, "%s: embedded %zu of %zu\n", name.c_str(), i + 1, images.size());
     }
@@ -102,7 +97,7 @@ inline void embed_share(const std::vector<LabelledImage> &images, bool squash, c
 // are forked before LibTorch does anything here, and write into memory they share with us.
 inline std::vector<float> embed_all(const std::vector<LabelledImage> &images, bool squash,
                                     const Sources &sources, const std::string &name) {
-    size_t values = images.size() * vision::kEmbeddingLength, offset = 64;
+    size_t values = images.size() * vision::kShippedLength, offset = 64;
     void *shared = mmap(nullptr, offset + values * sizeof(float), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) die("not enough memory for " + std::to_string(images.size()) + " embeddings");
@@ -130,7 +125,7 @@ inline std::vector<float> embed_all(const std::vector<LabelledImage> &images, bo
 inline std::vector<float> cached_embeddings(const std::vector<LabelledImage> &images, bool squash,
                                             const Sources &sources, const std::string &name) {
     std::string path = sources.cache + "/" + name + "-" + sources.network_sha256.substr(0, 16) + ".f32";
-    std::vector<float> embeddings(images.size() * vision::kEmbeddingLength);
+    std::vector<float> embeddings(images.size() * vision::kShippedLength);
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     size_t bytes = embeddings.size() * sizeof(float);
     if (file && static_cast<size_t>(file.tellg()) == bytes && file.seekg(0) &&
@@ -156,8 +151,8 @@ inline Collection make_collection(const std::string &name, const std::vector<Lab
     Collection collection{name, {}, {}};
     for (size_t i : order) {
         LabelledSet &set = images[i].is_query ? collection.queries : collection.database;
-        const float *row = &embeddings[i * vision::kEmbeddingLength];
-        set.embeddings.insert(set.embeddings.end(), row, row + vision::kEmbeddingLength);
+        const float *row = &embeddings[i * vision::kShippedLength];
+        set.embeddings.insert(set.embeddings.end(), row, row + vision::kShippedLength);
         set.labels.push_back(images[i].label);
     }
     return collection;

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "vision/api.h"
+#include "vision/preprocess.h"
 #include "vision/trainer.h"
 
 namespace imagehash::models {
@@ -34,10 +34,10 @@ inline void write_file(const std::string &path, const std::vector<uint8_t> &byte
     if (!file.flush()) die("cannot write \"" + path + "\"");
 }
 
-// Embeddings of one byte a value: value = 6 * (byte / 255)^2. Returns [n][kEmbeddingLength], row-major.
+// Embeddings of one byte a value: value = 6 * (byte / 255)^2. Returns [n][kShippedLength], row-major.
 inline std::vector<float> read_embeddings(const std::string &path) {
     std::vector<uint8_t> bytes = read_file(path);
-    if (bytes.empty() || bytes.size() % vision::kEmbeddingLength != 0)
+    if (bytes.empty() || bytes.size() % vision::kShippedLength != 0)
         die("\"" + path + "\" is not a list of embeddings of 1280 bytes");
     std::vector<float> values(bytes.size());
     for (size_t i = 0; i < bytes.size(); i++) {
@@ -48,7 +48,7 @@ inline std::vector<float> read_embeddings(const std::string &path) {
 }
 
 inline vision::MatrixView view(const std::vector<float> &embeddings) {
-    return {embeddings.data(), embeddings.size() / vision::kEmbeddingLength, vision::kEmbeddingLength};
+    return {embeddings.data(), embeddings.size() / vision::kShippedLength, vision::kShippedLength};
 }
 
 // A TorchScript linear layer, float[N,1280] -> float[N,classes].

@@ -18,6 +18,10 @@ void define_settings() {
         "Checked in the header of an image, before memory is allocated for its pixels; decoding "
         "takes up to 16 bytes a pixel.",
         &settings.max_pixels, 100000000, 1, 1000000000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("imagehash.max_bytes", "Size of the largest encoded image that is decoded.",
+                            "Bounds the time that a small picture in a large file may take.",
+                            &settings.max_bytes, 256 * 1024, 1, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB, nullptr,
+                            nullptr, nullptr);
     DefineCustomRealVariable(
         "imagehash.target_recall",
         "Share of the nearest rows that an index scan in order of distance must find.",

@@ -11,6 +11,7 @@ namespace imagehash::pg {
 struct Settings {
     int threads;           // threads of one forward pass
     int max_pixels;        // width x height of an image that may be decoded
+    int max_bytes;         // kB of an encoded image
     double target_recall;  // of an ordered scan; 1: exact
     int directory_cache;   // kB
 };

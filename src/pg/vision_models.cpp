@@ -20,7 +20,10 @@ struct ModelFile {
     Size size;
 };
 
-static Method loaded_method = kMethodUnknown;
+static LoadedModel loaded_model;
+static LoadedHasher loaded_hasher;
+static bool model_is_loaded = false;
+static bool hasher_is_loaded = false;
 
 static int sqlstate_of(vision::ErrorKind kind) {
     switch (kind) {
@@ -115,23 +118,27 @@ static Method method_of(const ModelFile *network, const ModelFile *hasher) {
 
 static bool hand_over_network(const ModelFile *file, int elevel) {
     char note[256];
-    vision::Status status = vision::load_network(vision::Bytes{file->data, file->size}, note);
+    vision::Status status =
+        vision::load_network(vision::Bytes{file->data, file->size}, vision::kShippedRecipe,
+                             &loaded_model.network, &loaded_model.length, note);
     if (!status.ok()) report_status(elevel, status, file->path);
     if (note[0] != '\0') ereport(WARNING, (errmsg("%s", note)));
+    model_is_loaded = status.ok();
     return status.ok();
 }
 
 static bool hand_over_hasher(const ModelFile *network, const ModelFile *file, int elevel) {
-    Method method = method_of(network, file);
-    vision::Status status = vision::load_hasher(vision::Bytes{file->data, file->size});
+    loaded_hasher.method = method_of(network, file);
+    vision::Status status = vision::load_hasher(vision::Bytes{file->data, file->size}, &loaded_hasher.hasher,
+                                                &loaded_hasher.shape);
     if (!status.ok()) report_status(elevel, status, file->path);
-    if (status.ok()) loaded_method = method;
+    hasher_is_loaded = status.ok();
     return status.ok();
 }
 
-bool load_models(bool network, bool hasher, int elevel) {
-    network = network && !vision::network_loaded();
-    hasher = hasher && !vision::hasher_loaded();
+bool load_shipped(bool network, bool hasher, int elevel) {
+    network = network && !model_is_loaded;
+    hasher = hasher && !hasher_is_loaded;
     if (!network && !hasher) return true;
 
     // The network's bytes are part of the method, so a hasher needs them too.
@@ -148,8 +155,12 @@ bool load_models(bool network, bool hasher, int elevel) {
     return good;
 }
 
-Method semantic_method() {
-    return loaded_method;
+const LoadedModel *shipped_model() {
+    return model_is_loaded ? &loaded_model : nullptr;
+}
+
+const LoadedHasher *shipped_hasher() {
+    return hasher_is_loaded ? &loaded_hasher : nullptr;
 }
 
 }  // namespace imagehash::pg

@@ -7,12 +7,24 @@
 
 namespace imagehash::pg {
 
-// Loads what is missing of the network and the hasher. Where that fails: ereport(elevel), and false if it
-// returns; the next call tries again. Must run inside a resource owner.
-bool load_models(bool network, bool hasher, int elevel);
+struct LoadedModel {
+    vision::NetworkId network;
+    int length;  // values of an embedding
+};
 
-// Method of the hashes that this network and hasher make; the hasher must be loaded.
-Method semantic_method();
+struct LoadedHasher {
+    vision::HasherId hasher;
+    vision::HasherShape shape;
+    Method method;  // of the hashes that network and hasher make
+};
+
+// Loads what is missing of the shipped network and hasher. Where that fails: ereport(elevel), and false if it
+// returns; the next call tries again. Must run inside a resource owner.
+bool load_shipped(bool network, bool hasher, int elevel);
+
+// Null where it is not loaded.
+const LoadedModel *shipped_model();
+const LoadedHasher *shipped_hasher();
 
 // ERROR if the status is not ok, with the SQLSTATE of its kind.
 void check_status(const vision::Status &status);

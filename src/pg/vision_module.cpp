@@ -22,7 +22,7 @@ static void preload_models() {
     // The postmaster has no resource owner, and checksums need one.
     ResourceOwner saved = CurrentResourceOwner;
     CurrentResourceOwner = ResourceOwnerCreate(nullptr, "imagehash preload");
-    pg::load_models(true, true, WARNING);
+    pg::load_shipped(true, true, WARNING);
     ResourceOwner owner = CurrentResourceOwner;
     CurrentResourceOwner = saved;
     ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, true);

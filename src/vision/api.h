@@ -1,6 +1,7 @@
 // The door of src/vision: everything PostgreSQL (src/pg/vision_*.cpp) may call, in plain types.
 //
-// No function here throws; each returns a Status. Nothing here keeps a pointer it was given.
+// No function here throws; each returns a Status. Nothing here keeps a pointer it was given. learn.h is the
+// other door, of training and measuring hashers.
 // Must not include PostgreSQL, OpenCV or LibTorch, so that both sides of the wall can read it.
 #pragma once
 
@@ -25,10 +26,39 @@ struct ImageInfo {
     int orientation;  // EXIF, 1 to 8; 1 where the image has none
 };
 
+// What is refused before it is decoded; bounds memory and time of one image.
+struct Limits {
+    int64_t max_pixels;  // width x height
+    int64_t max_bytes;   // encoded
+};
+
+// How pixels become the input of a network, float[N,3,side,side].
+struct InputRecipe {
+    int side;        // height and width of the input, pixels
+    int short_side;  // the image's short side is resized to this, and the centre cut out; 0: the whole image
+                     // is squashed to side x side
+    float mean[3];   // of R, G, B, on 0 to 255
+    float scale[3];  // input = (pixel - mean) / scale
+    bool bgr;        // the channels in the order B, G, R
+};
+
+// The shipped network's (models/README.md): short side 256, centre 224x224, RGB, (pixel - 127) / 128.
+constexpr InputRecipe kShippedRecipe = {224, 256, {127, 127, 127}, {128, 128, 128}, false};
+constexpr int kShippedLength = 1280;  // values of its embedding
+
+// A network or hasher that this process has loaded; counted from 0.
+using NetworkId = int;
+using HasherId = int;
+
+struct HasherShape {
+    int input;  // values of an embedding
+    int bits;
+};
+
 enum class PerceptualHash { average, difference, perceptual };
 
 constexpr int kPerceptualHashBytes = 8;
-constexpr int kEmbeddingLength = 1280;
+constexpr int kMaxEmbeddingLength = 65536;
 
 // Ends threads that libraries started by being loaded, and silences them. First call of a process; starts no
 // thread.
@@ -38,29 +68,30 @@ Status quiet_vision_libraries() noexcept;
 Status image_info(Bytes image, ImageInfo *info) noexcept;
 
 // 64 bits, first bit = highest bit of out[0].
-Status perceptual_hash(Bytes image, PerceptualHash which, int64_t max_pixels,
+Status perceptual_hash(Bytes image, PerceptualHash which, const Limits &limits,
                        uint8_t out[kPerceptualHashBytes]) noexcept;
 
-// Takes a TorchScript network, float[N,3,224,224] -> float[N,1280], and makes it ready: chooses the fastest
-// way this LibTorch offers and checks it against the plain module. `note` receives a line for the log where a
-// faster way failed, else an empty string. Loading again replaces the network. Starts no thread.
-Status load_network(Bytes torchscript, char note[256]) noexcept;
-bool network_loaded() noexcept;
+// Takes a TorchScript network, float[N,3,side,side] -> float[N,length], runs it once to learn its length,
+// and makes it ready: chooses the fastest way this LibTorch offers and checks it against the plain module.
+// `note` receives a line for the log where a faster way failed, else an empty string. Starts no thread.
+Status load_network(Bytes torchscript, const InputRecipe &recipe, NetworkId *id, int *length,
+                    char note[256]) noexcept;
 
 // Threads a forward pass may use, 1 or more; no more than there are cores are used. Worker threads are
 // started with every signal blocked.
 Status set_threads(int threads) noexcept;
 
-// Embedding of one image: out[kEmbeddingLength], non-negative, not normalised.
-Status embed(Bytes image, int64_t max_pixels, float out[kEmbeddingLength]) noexcept;
+// Embeddings of `count` images: out[count][length], not normalised. One that cannot be decoded leaves its
+// reason in each[i] and zeros in out; each[i] of the others is ok.
+Status embed(NetworkId network, const Bytes *images, int count, const Limits &limits, float *out,
+             Status *each) noexcept;
 
 // Takes a hasher as written by hasher.h.
-Status load_hasher(Bytes file) noexcept;
-bool hasher_loaded() noexcept;
-int hasher_bits() noexcept;
+Status load_hasher(Bytes file, HasherId *id, HasherShape *shape) noexcept;
+// Frees it; the id is given out again.
+void unload_hasher(HasherId id) noexcept;
 
-// Semantic hash of an embedding of `length` values: hasher_bits() / 8 bytes, first bit = highest bit of
-// out[0].
-Status hash_embedding(const float *embedding, size_t length, uint8_t *out) noexcept;
+// Semantic hash of an embedding of `length` values: bits / 8 bytes, first bit = highest bit of out[0].
+Status hash_embedding(HasherId hasher, const float *embedding, size_t length, uint8_t *out) noexcept;
 
 }  // namespace imagehash::vision

@@ -121,12 +121,12 @@ bool jpeg_ran_out_of_data(const std::string &complaints) {
            complaints.find("Corrupt JPEG data: found marker") != std::string::npos;
 }
 
-void check(const ImageHeader &header, int64_t max_pixels, bool sees_tiff_errors) {
+void check(const ImageHeader &header, const Limits &limits, bool sees_tiff_errors) {
     const char *name = format_display_name(header.format);
-    if (header.pixels() > max_pixels) {
+    if (header.pixels() > limits.max_pixels) {
         char message[160];
         snprintf(message, sizeof(message), "image has %lld pixels, more than the limit of %lld",
-                 static_cast<long long>(header.pixels()), static_cast<long long>(max_pixels));
+                 static_cast<long long>(header.pixels()), static_cast<long long>(limits.max_pixels));
         throw Error(ErrorKind::too_large, message, "The limit is the setting imagehash.max_pixels");
     }
     // OpenCV's own limit, which it reports as an internal error.
@@ -350,12 +350,15 @@ cv::Mat apply_orientation(const cv::Mat &image, int orientation) {
     return image;
 }
 
-cv::Mat decode(Bytes image, int64_t max_pixels, int min_short_side) {
-    if (image.size > static_cast<size_t>(INT32_MAX))
-        throw Error(ErrorKind::too_large, "image has more than 2147483647 bytes");
+cv::Mat decode(Bytes image, const Limits &limits, int min_short_side) {
+    if (image.size > static_cast<size_t>(std::min<int64_t>(limits.max_bytes, INT32_MAX)))
+        throw Error(ErrorKind::too_large,
+                    "image has " + std::to_string(image.size) + " bytes, more than the limit of " +
+                        std::to_string(limits.max_bytes),
+                    "The limit is the setting imagehash.max_bytes");
     bool sees_tiff_errors = prepare_opencv();
     ImageHeader header = read_header(image);
-    check(header, max_pixels, sees_tiff_errors);
+    check(header, limits, sees_tiff_errors);
     cv::Mat pixels = run_opencv(image, header, reduction(header, min_short_side));
     return apply_orientation(to_bgr(pixels, header), header.orientation);
 }

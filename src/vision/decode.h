@@ -11,12 +11,12 @@
 namespace imagehash::vision {
 
 // Decodes an image of an allowed format. Throws Error: bad_image, unsupported, out_of_memory, or too_large
-// where the header's width x height exceeds max_pixels, before memory is allocated for pixels.
+// beyond a limit, before memory is allocated for pixels.
 //
 // min_short_side > 0 allows a reduction: a JPEG is decoded at the largest of 1/2, 1/4, 1/8 that leaves at
 // least that many pixels on its short side, which saves most of the work where a large photo becomes a small
 // input.
-cv::Mat decode(Bytes image, int64_t max_pixels, int min_short_side = 0);
+cv::Mat decode(Bytes image, const Limits &limits, int min_short_side = 0);
 
 // Turns stored pixels upright; orientation as in EXIF, 1 to 8.
 cv::Mat apply_orientation(const cv::Mat &image, int orientation);

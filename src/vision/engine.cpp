@@ -1,8 +1,9 @@
-// The functions of api.h over one process-wide state: the loaded network and hasher.
+// The functions of api.h over one process-wide state: the loaded networks and hashers.
 //
 // PostgreSQL runs one thread a session, so nothing here is locked. Each function is one guarded() call.
 #include "vision/api.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -20,14 +21,21 @@ namespace imagehash::vision {
 namespace {
 
 struct Engine {
-    std::unique_ptr<Network> network;
-    std::unique_ptr<Hasher> hasher;
+    std::vector<std::unique_ptr<Network>> networks;
+    std::vector<std::unique_ptr<Hasher>> hashers;  // null where one was freed
 };
 
 Engine &engine() {
     // Never destroyed: at exit LibTorch may be gone before us.
     static Engine *const instance = new Engine;
     return *instance;
+}
+
+template <class T>
+T &at(const std::vector<std::unique_ptr<T>> &all, int id, const char *what) {
+    if (id < 0 || static_cast<size_t>(id) >= all.size() || !all[id])
+        throw Error(ErrorKind::internal, std::string(what) + " is not loaded");
+    return *all[id];
 }
 
 }  // namespace
@@ -46,11 +54,11 @@ Status image_info(Bytes image, ImageInfo *info) noexcept {
     });
 }
 
-Status perceptual_hash(Bytes image, PerceptualHash which, int64_t max_pixels,
+Status perceptual_hash(Bytes image, PerceptualHash which, const Limits &limits,
                        uint8_t out[kPerceptualHashBytes]) noexcept {
     return guarded([&] {
         quiet_libraries();
-        cv::Mat pixels = decode(image, max_pixels);
+        cv::Mat pixels = decode(image, limits);
         uint64_t code = which == PerceptualHash::average      ? average_hash(pixels)
                         : which == PerceptualHash::difference ? difference_hash(pixels)
                                                               : perceptual_hash(pixels);
@@ -58,59 +66,69 @@ Status perceptual_hash(Bytes image, PerceptualHash which, int64_t max_pixels,
     });
 }
 
-Status load_network(Bytes torchscript, char note[256]) noexcept {
+Status load_network(Bytes torchscript, const InputRecipe &recipe, NetworkId *id, int *length,
+                    char note[256]) noexcept {
     note[0] = '\0';
     return guarded([&] {
-        engine().network = std::make_unique<Network>(torchscript);
-        copy_text(note, 256, engine().network->note().c_str());
+        auto network = std::make_unique<Network>(torchscript, recipe);
+        copy_text(note, 256, network->note().c_str());
+        *length = network->length();
+        *id = static_cast<NetworkId>(engine().networks.size());
+        engine().networks.push_back(std::move(network));
     });
-}
-
-bool network_loaded() noexcept {
-    return engine().network != nullptr;
 }
 
 Status set_threads(int threads) noexcept {
     return guarded([&] { use_threads(threads); });
 }
 
-Status embed(Bytes image, int64_t max_pixels, float out[kEmbeddingLength]) noexcept {
+Status embed(NetworkId id, const Bytes *images, int count, const Limits &limits, float *out,
+             Status *each) noexcept {
     return guarded([&] {
-        if (!engine().network) throw Error(ErrorKind::internal, "network is not loaded");
-        cv::Mat view = centre_view(decode(image, max_pixels, kResizedShortSide));
-        std::vector<float> input(kInputFloats);
-        write_input(view, input.data());
-        engine().network->embed(input.data(), 1, out);
+        const Network &network = at(engine().networks, id, "network");
+        const InputRecipe &recipe = network.recipe();
+        std::vector<float> input(input_floats(recipe));
+        for (int i = 0; i < count; i++) {
+            float *to = out + static_cast<size_t>(i) * network.length();
+            each[i] = guarded([&] {
+                int short_side = recipe.short_side ? recipe.short_side : recipe.side;
+                write_input(input_view(decode(images[i], limits, short_side), recipe), recipe, input.data());
+            });
+            if (each[i].ok())
+                network.embed(input.data(), 1, to);
+            else
+                std::fill(to, to + network.length(), 0.0f);
+        }
     });
 }
 
-Status load_hasher(Bytes file) noexcept {
+Status load_hasher(Bytes file, HasherId *id, HasherShape *shape) noexcept {
     return guarded([&] {
         auto hasher = std::make_unique<Hasher>(Hasher::parse(file.data, file.size));
-        if (hasher->input_length() != kEmbeddingLength)
-            throw Error(ErrorKind::bad_model,
-                        "hasher takes embeddings of " + std::to_string(hasher->input_length()) +
-                            " values, the network makes " + std::to_string(kEmbeddingLength));
-        engine().hasher = std::move(hasher);
+        *shape = {hasher->input_length(), hasher->bits()};
+        auto &hashers = engine().hashers;
+        auto place = std::find(hashers.begin(), hashers.end(), nullptr);
+        *id = static_cast<HasherId>(place - hashers.begin());
+        if (place == hashers.end())
+            hashers.push_back(std::move(hasher));
+        else
+            *place = std::move(hasher);
     });
 }
 
-bool hasher_loaded() noexcept {
-    return engine().hasher != nullptr;
+void unload_hasher(HasherId id) noexcept {
+    auto &hashers = engine().hashers;
+    if (id >= 0 && static_cast<size_t>(id) < hashers.size()) hashers[id] = nullptr;
 }
 
-int hasher_bits() noexcept {
-    return engine().hasher ? engine().hasher->bits() : 0;
-}
-
-Status hash_embedding(const float *embedding, size_t length, uint8_t *out) noexcept {
+Status hash_embedding(HasherId id, const float *embedding, size_t length, uint8_t *out) noexcept {
     return guarded([&] {
-        if (!engine().hasher) throw Error(ErrorKind::internal, "hasher is not loaded");
-        if (length != static_cast<size_t>(engine().hasher->input_length()))
+        const Hasher &hasher = at(engine().hashers, id, "hasher");
+        if (length != static_cast<size_t>(hasher.input_length()))
             throw Error(ErrorKind::bad_argument, "embedding has " + std::to_string(length) +
                                                      " values, the hasher needs " +
-                                                     std::to_string(engine().hasher->input_length()));
-        engine().hasher->hash(embedding, out);
+                                                     std::to_string(hasher.input_length()));
+        hasher.hash(embedding, out);
     });
 }
 

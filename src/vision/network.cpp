@@ -39,24 +39,25 @@ class MemoryReader : public caffe2::serialize::ReadAdapterInterface {
     Bytes bytes_;
 };
 
-at::Tensor forward(torch::jit::Module &module, const float *input, int count) {
+at::Tensor forward(torch::jit::Module &module, const float *input, int count, int side) {
     SignalsBlocked blocked;
     c10::InferenceMode inference;
     // Channels-last: the memory stays as it is, only the order of the dimensions is told.
-    at::Tensor tensor = torch::from_blob(const_cast<float *>(input), {count, kInputSide, kInputSide, 3})
-                            .permute({0, 3, 1, 2});
+    at::Tensor tensor =
+        torch::from_blob(const_cast<float *>(input), {count, side, side, 3}).permute({0, 3, 1, 2});
     at::Tensor output = module.forward({tensor}).toTensor();
-    if (output.dim() != 2 || output.size(0) != count || output.size(1) != kEmbeddingLength ||
-        output.scalar_type() != at::kFloat)
-        throw Error(ErrorKind::bad_model, "network does not return float[N,1280]");
+    if (output.dim() != 2 || output.size(0) != count || output.size(1) < 1 ||
+        output.size(1) > kMaxEmbeddingLength || output.scalar_type() != at::kFloat)
+        throw Error(ErrorKind::bad_model, "network does not return float[N,length]");
     return output.contiguous();
 }
 
 // The input both ways are compared on: fixed noise over the range of real inputs.
-std::vector<float> test_input() {
-    std::vector<float> input(kInputFloats);
+std::vector<float> test_input(const InputRecipe &recipe) {
+    std::vector<float> input(input_floats(recipe));
     std::mt19937 generator(1);
-    for (float &value : input) value = static_cast<float>(generator() % 256) / 128 - 127.0f / 128;
+    for (float &value : input)
+        value = (static_cast<float>(generator() % 256) - recipe.mean[1]) / recipe.scale[1];
     return input;
 }
 
@@ -117,20 +118,21 @@ torch::jit::Module load_plain_module(Bytes torchscript) {
     return module;
 }
 
-Network::Network(Bytes torchscript) : way_("plain") {
+Network::Network(Bytes torchscript, const InputRecipe &recipe) : recipe_(recipe), way_("plain") {
     quiet_libraries();
     set_up_executors();
     at::NoGradGuard no_grad;
     module_ = load_plain_module(torchscript);
-    std::vector<float> input = test_input();
+    std::vector<float> input = test_input(recipe);
     at::Tensor expected;
-    Status status = guarded([&] { expected = forward(module_, input.data(), 1).clone(); });
+    Status status = guarded([&] { expected = forward(module_, input.data(), 1, recipe.side).clone(); });
     if (!status.ok()) fail("network cannot be run", status);
+    length_ = static_cast<int>(expected.size(1));
 
     Way way = fast_way();
     status = guarded([&] {
         torch::jit::Module fast = way.prepare(module_);
-        check_equal(forward(fast, input.data(), 1), expected);
+        check_equal(forward(fast, input.data(), 1, recipe.side), expected);
         module_ = fast;
         way_ = way.name;
     });
@@ -142,9 +144,10 @@ Network::Network(Bytes torchscript) : way_("plain") {
 }
 
 void Network::embed(const float *input, int count, float *out) const {
-    at::Tensor output = forward(module_, input, count);
+    at::Tensor output = forward(module_, input, count, recipe_.side);
+    if (output.size(1) != length_) throw Error(ErrorKind::internal, "network returned another length");
     const float *values = output.data_ptr<float>();
-    size_t length = static_cast<size_t>(count) * kEmbeddingLength;
+    size_t length = static_cast<size_t>(count) * length_;
     for (size_t i = 0; i < length; i++)
         if (!std::isfinite(values[i]))
             throw Error(ErrorKind::internal, "network returned a value that is not finite");

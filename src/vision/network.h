@@ -15,12 +15,15 @@ namespace imagehash::vision {
 
 class Network {
  public:
-    // float[N,3,224,224] -> float[N,1280]. The bytes are not kept. Throws Error(bad_model).
-    explicit Network(Bytes torchscript);
+    // float[N,3,side,side] -> float[N,length()]. The bytes are not kept. Throws Error(bad_model).
+    Network(Bytes torchscript, const InputRecipe &recipe);
 
-    // input[count][224][224][3] as write_input() makes it -> out[count][1280], finite.
+    // input[count][side][side][3] as write_input() makes it -> out[count][length()], finite.
     void embed(const float *input, int count, float *out) const;
 
+    const InputRecipe &recipe() const { return recipe_; }
+    // Values of an embedding.
+    int length() const { return length_; }
     // "xnnpack", "onednn" or "plain".
     const char *way() const { return way_; }
     // Why a faster way was given up, "" if none was.
@@ -28,6 +31,8 @@ class Network {
 
  private:
     mutable torch::jit::Module module_;
+    const InputRecipe recipe_;
+    int length_;
     const char *way_;
     std::string note_;
 };

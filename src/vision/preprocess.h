@@ -1,23 +1,26 @@
-// Pixels -> the network's input, by the recipe the weights were checked with (models/README.md): short side
-// 256, centre 224x224, RGB, (pixel - 127) / 128.
+// Pixels -> a network's input, by the recipe its weights were made with (InputRecipe in api.h).
 //
 // Writes into memory of the caller, so that batches and augmented views can be assembled without copies.
 #pragma once
 
 #include <opencv2/core.hpp>
 
+#include "vision/api.h"
+
 namespace imagehash::vision {
 
-constexpr int kInputSide = 224;
-constexpr int kResizedShortSide = 256;
-constexpr int kInputFloats = kInputSide * kInputSide * 3;
+// Values of one input.
+inline size_t input_floats(const InputRecipe &recipe) {
+    return static_cast<size_t>(recipe.side) * recipe.side * 3;
+}
 
-// 8-bit BGR of any size -> 8-bit BGR, 224x224. The short side becomes 256 (area average when shrinking,
-// bicubic when enlarging), then the centre is cut out. Images more than four times as long as wide lose their
-// ends first: nothing there reaches the centre, and a resized 1x10000 strip would have 650 million pixels.
-cv::Mat centre_view(const cv::Mat &bgr);
+// 8-bit BGR of any size -> 8-bit BGR, side x side. The short side becomes short_side (area average when
+// shrinking, bicubic when enlarging), then the centre is cut out; or everything is squashed to side x side.
+// Images more than four times as long as wide lose their ends first: nothing there reaches the centre, and a
+// resized 1x10000 strip would have 650 million pixels.
+cv::Mat input_view(const cv::Mat &bgr, const InputRecipe &recipe);
 
-// 8-bit BGR 224x224 -> out[224][224][3], RGB: one image of a channels-last batch.
-void write_input(const cv::Mat &view, float *out);
+// 8-bit BGR side x side -> out[side][side][3]: one image of a channels-last batch.
+void write_input(const cv::Mat &view, const InputRecipe &recipe, float *out);
 
 }  // namespace imagehash::vision

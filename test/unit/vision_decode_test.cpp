@@ -15,7 +15,7 @@
 namespace imagehash::vision {
 namespace {
 
-constexpr int64_t kLimit = 1000000;
+constexpr Limits kLimit = {1000000, 1 << 30};
 
 cv::Mat decoded(const Buffer &image, int min_short_side = 0) {
     return decode(bytes_of(image), kLimit, min_short_side);
@@ -267,7 +267,7 @@ Status status_with_memory(const Buffer &image, size_t bytes) {
     rlimit narrow = before;
     narrow.rlim_cur = address_space() + bytes;
     setrlimit(RLIMIT_AS, &narrow);
-    Status status = guarded([&] { decode(bytes_of(image), 100000000); });
+    Status status = guarded([&] { decode(bytes_of(image), kAmple); });
     setrlimit(RLIMIT_AS, &before);
     return status;
 }

@@ -59,7 +59,7 @@ TEST(Perceptual, SurvivesReencodingAndResizing) {
     cv::rectangle(picture, cv::Rect(250, 160, 90, 110), cv::Scalar(230, 30, 60), cv::FILLED);
     cv::resize(picture, smaller, cv::Size(200, 150), 0, 0, cv::INTER_AREA);
     Buffer jpeg = encode(".jpg", smaller, {cv::IMWRITE_JPEG_QUALITY, 70});
-    cv::Mat copy = decode(bytes_of(jpeg), 1000000);
+    cv::Mat copy = decode(bytes_of(jpeg), kAmple);
     for (auto hash :
          {average_hash, difference_hash, static_cast<uint64_t (*)(const cv::Mat &)>(perceptual_hash)})
         EXPECT_LE(std::bitset<64>(hash(picture) ^ hash(copy)).count(), 4u);
@@ -82,7 +82,7 @@ TEST(Perceptual, NearPythonImageHash) {
         // Those hashes are of the pixels as stored: undo the turn.
         int orientation = read_header(bytes_of(image)).orientation;
         int inverse = orientation == 6 ? 8 : orientation == 8 ? 6 : orientation;
-        cv::Mat pixels = apply_orientation(decode(bytes_of(image), 100000000), inverse);
+        cv::Mat pixels = apply_orientation(decode(bytes_of(image), kAmple), inverse);
         uint64_t ours = method == "average_hash"      ? average_hash(pixels)
                         : method == "difference_hash" ? difference_hash(pixels)
                         : method == "perceptual_hash" ? perceptual_hash(pixels)
@@ -97,7 +97,7 @@ TEST(Perceptual, NearPythonImageHash) {
 TEST(Preprocess, CutsTheCentre) {
     cv::Mat image(256, 512, CV_8UC3, cv::Scalar(0, 0, 255));
     image(cv::Rect(144, 16, 224, 224)).setTo(cv::Scalar(255, 0, 0));
-    cv::Mat view = centre_view(image);
+    cv::Mat view = input_view(image, kShippedRecipe);
     EXPECT_EQ(cv::countNonZero(view.reshape(1).col(0)), 224) << "blue up to the edge";
     EXPECT_EQ(cv::sum(view)[2], 0) << "no red";
 }
@@ -105,19 +105,20 @@ TEST(Preprocess, CutsTheCentre) {
 TEST(Preprocess, ExtremeShapes) {
     for (cv::Size size :
          {cv::Size(1, 1), cv::Size(1, 10000), cv::Size(10000, 1), cv::Size(3, 2000), cv::Size(5000, 700)}) {
-        cv::Mat view = centre_view(cv::Mat(size, CV_8UC3, cv::Scalar(10, 20, 30)));
-        EXPECT_EQ(view.size(), cv::Size(kInputSide, kInputSide)) << size;
+        cv::Mat view = input_view(cv::Mat(size, CV_8UC3, cv::Scalar(10, 20, 30)), kShippedRecipe);
+        EXPECT_EQ(view.size(), cv::Size(kShippedRecipe.side, kShippedRecipe.side)) << size;
         EXPECT_EQ(view.at<cv::Vec3b>(223, 223), cv::Vec3b(10, 20, 30)) << size;
     }
 }
 
 TEST(Preprocess, WritesRgb) {
-    std::vector<float> input(kInputFloats);
-    write_input(cv::Mat(kInputSide, kInputSide, CV_8UC3, cv::Scalar(0, 127, 255)), input.data());
+    std::vector<float> input(input_floats(kShippedRecipe));
+    write_input(cv::Mat(kShippedRecipe.side, kShippedRecipe.side, CV_8UC3, cv::Scalar(0, 127, 255)),
+                kShippedRecipe, input.data());
     EXPECT_FLOAT_EQ(input[0], 1.0f);
     EXPECT_FLOAT_EQ(input[1], 0.0f);
     EXPECT_FLOAT_EQ(input[2], -127.0f / 128);
-    EXPECT_FLOAT_EQ(input[kInputFloats - 1], -127.0f / 128);
+    EXPECT_FLOAT_EQ(input.back(), -127.0f / 128);
 }
 
 TEST(Guarded, CatchesEverything) {

@@ -36,47 +36,48 @@ int thread_count() {
 }
 
 std::vector<float> input_of(const cv::Mat &image) {
-    std::vector<float> input(kInputFloats);
-    write_input(centre_view(image), input.data());
+    std::vector<float> input(input_floats(kShippedRecipe));
+    write_input(input_view(image, kShippedRecipe), kShippedRecipe, input.data());
     return input;
 }
 
 TEST(Network, FastWayEqualsPlain) {
-    Network network(bytes_of(network_bytes()));
+    Network network(bytes_of(network_bytes()), kShippedRecipe);
     EXPECT_EQ(network.note(), "");
-    std::vector<float> input = input_of(gradient(300, 400)), embedding(kEmbeddingLength);
+    std::vector<float> input = input_of(gradient(300, 400)), embedding(kShippedLength);
     network.embed(input.data(), 1, embedding.data());
 
     torch::jit::Module plain = load_plain_module(bytes_of(network_bytes()));
     at::NoGradGuard no_grad;
-    at::Tensor tensor =
-        torch::from_blob(input.data(), {1, kInputSide, kInputSide, 3}).permute({0, 3, 1, 2}).contiguous();
+    at::Tensor tensor = torch::from_blob(input.data(), {1, kShippedRecipe.side, kShippedRecipe.side, 3})
+                            .permute({0, 3, 1, 2})
+                            .contiguous();
     at::Tensor expected = plain.forward({tensor}).toTensor();
-    at::Tensor actual = torch::from_blob(embedding.data(), {1, kEmbeddingLength});
+    at::Tensor actual = torch::from_blob(embedding.data(), {1, kShippedLength});
     EXPECT_LT((actual - expected).norm().item<double>(), 1e-3 * expected.norm().item<double>());
     EXPECT_GE(actual.min().item<float>(), 0);
 }
 
 TEST(Network, BatchEqualsSingles) {
-    Network network(bytes_of(network_bytes()));
+    Network network(bytes_of(network_bytes()), kShippedRecipe);
     std::vector<float> both = input_of(gradient(300, 400)), second = input_of(gradient(640, 256));
     both.insert(both.end(), second.begin(), second.end());
-    std::vector<float> batch(2 * kEmbeddingLength), single(kEmbeddingLength);
+    std::vector<float> batch(2 * kShippedLength), single(kShippedLength);
     network.embed(both.data(), 2, batch.data());
     network.embed(second.data(), 1, single.data());
-    for (int i = 0; i < kEmbeddingLength; i++) EXPECT_NEAR(batch[kEmbeddingLength + i], single[i], 1e-4);
+    for (int i = 0; i < kShippedLength; i++) EXPECT_NEAR(batch[kShippedLength + i], single[i], 1e-4);
 }
 
 // Tests about threads run in a process of their own, where no other test has started any: step that failed,
 // or 0.
 int first_step_that_starts_a_thread() {
     if (!quiet_vision_libraries().ok() || thread_count() != 1) return 1;
-    Network network(bytes_of(network_bytes()));
+    Network network(bytes_of(network_bytes()), kShippedRecipe);
     if (thread_count() != 1) return 2;
-    std::vector<float> embedding(kEmbeddingLength);
+    std::vector<float> embedding(kShippedLength);
     network.embed(input_of(gradient(300, 400)).data(), 1, embedding.data());
     if (thread_count() != 1) return 3;
-    decode(bytes_of(encode(".jpg", gradient(2000, 1500))), 100000000, 256);
+    decode(bytes_of(encode(".jpg", gradient(2000, 1500))), kAmple, 256);
     return thread_count() == 1 ? 0 : 4;
 }
 
@@ -88,8 +89,8 @@ TEST(ThreadsDeathTest, LoadingStartsNone) {
 
 // Signals that the worker threads do not block, -1 if there are no workers.
 int unblocked_signals_of_workers() {
-    Network network(bytes_of(network_bytes()));
-    std::vector<float> input = input_of(gradient(300, 400)), one(kEmbeddingLength), two(kEmbeddingLength);
+    Network network(bytes_of(network_bytes()), kShippedRecipe);
+    std::vector<float> input = input_of(gradient(300, 400)), one(kShippedLength), two(kShippedLength);
     network.embed(input.data(), 1, one.data());
     use_threads(2);
     network.embed(input.data(), 1, two.data());
@@ -106,7 +107,7 @@ int unblocked_signals_of_workers() {
                 unblocked += mask >> (signal - 1) & 1 ? 0 : 1;
         }
     }
-    for (int i = 0; i < kEmbeddingLength; i++)
+    for (int i = 0; i < kShippedLength; i++)
         if (std::abs(one[i] - two[i]) > 1e-4) return 100;
     return workers ? unblocked : -1;
 }
@@ -118,22 +119,32 @@ TEST(ThreadsDeathTest, WorkersBlockSignals) {
 
 TEST(Network, DamagedFilesAreErrors) {
     Buffer part(network_bytes().begin(), network_bytes().begin() + 100000);
-    EXPECT_THROW(Network{bytes_of(part)}, Error);
-    EXPECT_THROW(Network{bytes_of({1, 2, 3})}, Error);
+    EXPECT_THROW(Network(bytes_of(part), kShippedRecipe), Error);
+    EXPECT_THROW(Network(bytes_of({1, 2, 3}), kShippedRecipe), Error);
     char note[256];
-    Status status = load_network(bytes_of(part), note);
+    NetworkId id;
+    int length;
+    Status status = load_network(bytes_of(part), kShippedRecipe, &id, &length, note);
     EXPECT_EQ(status.kind, ErrorKind::bad_model);
-    EXPECT_FALSE(network_loaded());
 }
 
 TEST(Engine, ImageToHash) {
     char note[256];
-    ASSERT_TRUE(load_network(bytes_of(network_bytes()), note).ok());
+    NetworkId id;
+    int length;
+    ASSERT_TRUE(load_network(bytes_of(network_bytes()), kShippedRecipe, &id, &length, note).ok());
+    EXPECT_EQ(length, kShippedLength);
     Buffer image = encode(".jpg", gradient(900, 600));
-    float embedding[kEmbeddingLength];
-    Status status = embed(bytes_of(image), 1000000, embedding);
+    Bytes images[] = {bytes_of(image), {image.data(), 100}, bytes_of(image)};
+    std::vector<float> embeddings(3 * kShippedLength);
+    Status each[3];
+    Status status = embed(id, images, 3, kAmple, embeddings.data(), each);
     EXPECT_TRUE(status.ok()) << status.message;
-    EXPECT_EQ(embed(bytes_of(image), 1000, embedding).kind, ErrorKind::too_large);
+    EXPECT_TRUE(each[0].ok() && each[2].ok());
+    EXPECT_EQ(each[1].kind, ErrorKind::bad_image);
+    EXPECT_EQ(memcmp(&embeddings[0], &embeddings[2 * kShippedLength], kShippedLength * sizeof(float)), 0);
+    ASSERT_TRUE(embed(id, images, 1, {1000, 1 << 30}, embeddings.data(), each).ok());
+    EXPECT_EQ(each[0].kind, ErrorKind::too_large);
 
     ImageInfo info;
     ASSERT_TRUE(image_info(bytes_of(image), &info).ok());
@@ -141,7 +152,7 @@ TEST(Engine, ImageToHash) {
     EXPECT_EQ(info.width, 900);
 
     uint8_t code[kPerceptualHashBytes];
-    EXPECT_TRUE(perceptual_hash(bytes_of(image), PerceptualHash::average, 1000000, code).ok());
+    EXPECT_TRUE(perceptual_hash(bytes_of(image), PerceptualHash::average, kAmple, code).ok());
 }
 
 }  // namespace

@@ -15,6 +15,9 @@ namespace imagehash::vision {
 
 using Buffer = std::vector<uint8_t>;
 
+// Limits that no test image meets.
+constexpr Limits kAmple = {100000000, 1 << 30};
+
 inline Bytes bytes_of(const Buffer &buffer) {
     return Bytes{buffer.data(), buffer.size()};
 }
@@ -29,7 +32,7 @@ inline Buffer encode(const std::string &extension, const cv::Mat &image,
 // What decoding an image fails with; ErrorKind::none where it does not.
 inline Error error_of(const Buffer &image) {
     try {
-        decode(bytes_of(image), 100000000);
+        decode(bytes_of(image), kAmple);
     } catch (const Error &error) {
         return error;
     }
