@@ -208,8 +208,7 @@ const TierView &tier_of_leaf(const Directory &directory, uint32 leaf) {
 
 static void check_segment(Relation index, const TierDirectory &directory, PageRef page, int i,
                           const Segment &segment) {
-    if (segment.start % hamming::kBlock == 0 && segment.count > 0 &&
-        segment.start + segment.count <= Layout::of_words(directory.words).capacity &&
+    if (segment.count > 0 && segment.start + segment.count <= Layout::of_words(directory.words).capacity &&
         segment.rmin <= segment.rmax && segment.rmax <= directory.bits)
         return;
     report_corruption(index, page.block,

@@ -13,7 +13,7 @@ namespace imagehash::index {
 
 struct Segment {
     PageRef page;
-    uint16 start;  // the first entry on the page, a multiple of eight
+    uint16 start;  // the first entry on the page
     uint16 count;
     uint16 rmin;
     uint16 rmax;

@@ -12,7 +12,7 @@ namespace imagehash::index {
 // A segment of a tight leaf: short, so that its radii are close together.
 static const int segment_size = 128;
 // A segment is not begun at the end of a page for fewer rows than this.
-static const int smallest_rest = 32;
+static const int smallest_rest = 24;
 static const uint32 serials_at_once = 1024;
 
 static uint32 new_serial(TierWriter *writer) {
@@ -82,17 +82,13 @@ void begin_leaf(TierWriter *writer, uint32 leaf) {
     writer->segment_room = 0;
 }
 
-// Segments begin at a block of eight; the entries between are dead from the start.
 static void start_segment(TierWriter *writer, uint16 radius) {
     const int capacity = writer->layout.capacity;
-    int start = TYPEALIGN(hamming::kBlock, writer->page_fill);
-    if (!writer->page_started || capacity - start < Min(writer->leaf_left, smallest_rest)) {
+    if (!writer->page_started || capacity - writer->page_fill < Min(writer->leaf_left, smallest_rest)) {
         end_page(writer);
         start_page(writer);
-        start = 0;
     }
-    for (int i = writer->page_fill; i < start; i++) ItemPointerSetInvalid(page_tid(writer->page.data, i));
-    writer->page_fill = start;
+    const int start = writer->page_fill;
     int64 size = static_cast<uint32>(writer->leaf) < writer->tight_leaves ? segment_size : capacity;
     // A short rest goes along with what comes before it.
     if (writer->leaf_left < size + size / 8) size = writer->leaf_left;

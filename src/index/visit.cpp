@@ -58,13 +58,19 @@ static bool is_all_visible(const PageVisit &visit, const ItemPointerData *row) {
                           &visit.state->visibility_map);
 }
 
-static void visit_run(const PageVisit &visit, int start, int count, int threshold) {
+static int block_start(int entry) {
+    return entry / hamming::kBlock * hamming::kBlock;
+}
+
+// The kernel reads whole blocks of eight; the entries before a run belong to others.
+static void visit_run(const PageVisit &visit, int start, int stop, int threshold) {
     hamming::Hit hits[kMaxEntries];
-    const int words = visit.state->layout.words;
-    size_t n = hamming::best_kernel().scan(page_codes(visit.page) + start * words, count, words, visit.query,
-                                           threshold, hits);
+    const int words = visit.state->layout.words, first = block_start(start);
+    size_t n = hamming::best_kernel().scan(page_codes(visit.page) + first * words, stop - first, words,
+                                           visit.query, threshold, hits);
     for (size_t k = 0; k < n; k++) {
-        int position = start + hits[k].position;
+        int position = first + hits[k].position;
+        if (position < start) continue;
         const ItemPointerData *tid = page_tid(visit.page, position);
         if (!tid_is_valid(tid) || !passes(visit, position, tid)) continue;
         ItemPointerData row = row_tid(tid);
@@ -83,7 +89,7 @@ static void prefetch_page(Relation index, const RunList *list, int words) {
     const int code_size = words * static_cast<int>(sizeof(uint64));
     for (int64 r = list->next;
          r < list->count && list->runs[r].page.block == list->runs[list->next].page.block; r++)
-        prefetch_ref(index, list->runs[r].page, kCodesOffset + list->runs[r].start * code_size,
+        prefetch_ref(index, list->runs[r].page, kCodesOffset + block_start(list->runs[r].start) * code_size,
                      list->runs[r].count * code_size);
 }
 
@@ -111,14 +117,14 @@ void visit_page(IndexScanDesc scan, RunList *list, const uint64 *query, const in
         // Runs that follow each other are read as one.
         int start = list->runs[r].start, stop = start;
         bool reached = false;
-        for (; r < end && list->runs[r].start <= static_cast<int>(TYPEALIGN(hamming::kBlock, stop)); r++) {
+        for (; r < end && list->runs[r].start == stop; r++) {
             stop = list->runs[r].start + list->runs[r].count;
             reached = reached || list->runs[r].bound <= *threshold;
         }
         if (stop > entries)
             report_corruption(scan->indexRelation, ref.block,
                               psprintf("The page has %d entries, and a segment ends at %d.", entries, stop));
-        if (reached) visit_run(visit, start, stop - start, *threshold);
+        if (reached) visit_run(visit, start, stop, *threshold);
     }
     UnlockReleaseBuffer(buffer);
 }
