@@ -339,3 +339,21 @@ COMMENT ON FUNCTION semantic_hash(real[]) IS
     '256 bits from an embedding of 1280 values, as image_embedding() makes them; its length as a vector does not matter. '
     'Errors: 22023 wrong number of values, or one that is not finite; 22004 nulls; 2202E more than one dimension; XX001 '
     'model file damaged';
+
+-- How many images an array holds is not known when it is planned: ten.
+CREATE FUNCTION semantic_hash(images bytea[]) RETURNS imagehash[]
+    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_images'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000000;
+COMMENT ON FUNCTION semantic_hash(bytea[]) IS
+    'semantic_hash of each image, in an array of the same shape; NULL for NULL. Runs the network on two images at a time, '
+    'which gives the same hashes as one by one; can be cancelled between them. Errors as image_embedding, with the place of '
+    'the image in the array as context';
+
+CREATE FUNCTION imagehash_info(OUT name text, OUT value text) RETURNS SETOF record
+    AS '$libdir/imagehash_vision', 'imagehash_info'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000 ROWS 22;
+COMMENT ON FUNCTION imagehash_info() IS
+    'what a report of a problem needs: versions of the extension, PostgreSQL, LibTorch, OpenCV and its codecs; instruction '
+    'set of the distance kernels; the shipped network and hasher, their SHA-256 and method; in which way the network runs '
+    '(xnnpack, onednn, plain), and whether that was checked against plain; threads. Loads the network. Errors: XX001 model '
+    'file damaged';

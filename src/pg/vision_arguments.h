@@ -4,6 +4,11 @@
 #include "pg/settings.h"
 #include "pg/vision_models.h"
 
+extern "C" {
+#include "access/parallel.h"
+#include "access/xact.h"
+}
+
 namespace imagehash::pg {
 
 inline const Settings *vision_settings() {
@@ -13,6 +18,12 @@ inline const Settings *vision_settings() {
 
 inline vision::Limits limits() {
     return {vision_settings()->max_pixels, static_cast<int64>(vision_settings()->max_bytes) * 1024};
+}
+
+// Before images are embedded. A parallel plan has a process for each core already; threads of several of them
+// spin against each other.
+inline int threads_of_session() {
+    return IsInParallelMode() || IsParallelWorker() ? 1 : vision_settings()->threads;
 }
 
 inline vision::Bytes image_bytes(const bytea *image) {

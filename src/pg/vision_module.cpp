@@ -23,6 +23,8 @@ static void preload_models() {
     ResourceOwner saved = CurrentResourceOwner;
     CurrentResourceOwner = ResourceOwnerCreate(nullptr, "imagehash preload");
     pg::load_shipped(true, true, WARNING);
+    vision::Status status = vision::settle_before_fork();
+    if (!status.ok()) pg::report_status(WARNING, status, nullptr);
     ResourceOwner owner = CurrentResourceOwner;
     CurrentResourceOwner = saved;
     ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, true);

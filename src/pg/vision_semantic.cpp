@@ -5,8 +5,6 @@
 #include "pg/vision_arguments.h"
 
 extern "C" {
-#include "access/parallel.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 }
@@ -18,10 +16,7 @@ static float *embed_argument(FunctionCallInfo fcinfo) {
     const pg::LoadedModel *model = pg::shipped_model();
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
-    // A parallel plan has a process for each core already; threads of several of them spin against each
-    // other.
-    bool parallel = IsInParallelMode() || IsParallelWorker();
-    pg::check_status(vision::set_threads(parallel ? 1 : pg::vision_settings()->threads));
+    pg::check_status(vision::set_threads(pg::threads_of_session()));
     float *embedding = static_cast<float *>(palloc(sizeof(float) * model->length));
     vision::Bytes bytes = pg::image_bytes(image);
     vision::Status decoded;

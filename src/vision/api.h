@@ -57,6 +57,13 @@ struct HasherShape {
 
 enum class PerceptualHash { average, difference, perceptual };
 
+// What imagehash_info() tells of the libraries and a network, a name and a value each.
+struct Fact {
+    char name[32];
+    char value[160];
+};
+constexpr int kMaxFacts = 16;
+
 constexpr int kPerceptualHashBytes = 8;
 constexpr int kMaxEmbeddingLength = 65536;
 
@@ -77,12 +84,21 @@ Status perceptual_hash(Bytes image, PerceptualHash which, const Limits &limits,
 Status load_network(Bytes torchscript, const InputRecipe &recipe, NetworkId *id, int *length,
                     char note[256]) noexcept;
 
+// For a process that forks: does once what the first image of each child would do, and gives back the memory
+// that loading left behind, so that children share pages and copy few. Starts no thread.
+Status settle_before_fork() noexcept;
+
 // Threads a forward pass may use, 1 or more; no more than there are cores are used. Worker threads are
 // started with every signal blocked.
 Status set_threads(int threads) noexcept;
 
-// Embeddings of `count` images: out[count][length], not normalised. One that cannot be decoded leaves its
-// reason in each[i] and zeros in out; each[i] of the others is ok.
+// Images that one forward pass of embed() takes at most. Two: measured (README.md), more of them cost more
+// each.
+constexpr int kEmbeddingBatch = 2;
+
+// Embeddings of `count` images: out[count][length], not normalised, the same values whatever else is in the
+// call. A caller that must stay interruptible passes kEmbeddingBatch of them at a time. One that cannot be
+// decoded leaves its reason in each[i] and zeros in out; each[i] of the others is ok.
 Status embed(NetworkId network, const Bytes *images, int count, const Limits &limits, float *out,
              Status *each) noexcept;
 
@@ -93,5 +109,8 @@ void unload_hasher(HasherId id) noexcept;
 
 // Semantic hash of an embedding of `length` values: bits / 8 bytes, first bit = highest bit of out[0].
 Status hash_embedding(HasherId hasher, const float *embedding, size_t length, uint8_t *out) noexcept;
+
+// Versions of the libraries, and how the network runs: facts[0] to facts[*count - 1].
+Status describe(NetworkId network, Fact facts[kMaxFacts], int *count) noexcept;
 
 }  // namespace imagehash::vision

@@ -3,11 +3,16 @@
 // PostgreSQL runs one thread a session, so nothing here is locked. Each function is one guarded() call.
 #include "vision/api.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
 
+#include <opencv2/imgcodecs.hpp>
+
+#include "vision/about.h"
 #include "vision/decode.h"
 #include "vision/guarded.h"
 #include "vision/hasher.h"
@@ -31,11 +36,26 @@ Engine &engine() {
     return *instance;
 }
 
+// Freed pages that a child would have to copy before it uses them become pages that it gets zeroed.
+void give_back_free_memory() {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 template <class T>
 T &at(const std::vector<std::unique_ptr<T>> &all, int id, const char *what) {
     if (id < 0 || static_cast<size_t>(id) >= all.size() || !all[id])
         throw Error(ErrorKind::internal, std::string(what) + " is not loaded");
     return *all[id];
+}
+
+// Bytes to one input of a network.
+Status read_input(Bytes image, const Limits &limits, const InputRecipe &recipe, float *input) {
+    return guarded([&] {
+        int short_side = recipe.short_side ? recipe.short_side : recipe.side;
+        write_input(input_view(decode(image, limits, short_side), recipe), recipe, input);
+    });
 }
 
 }  // namespace
@@ -78,6 +98,20 @@ Status load_network(Bytes torchscript, const InputRecipe &recipe, NetworkId *id,
     });
 }
 
+Status settle_before_fork() noexcept {
+    return guarded([] {
+        // OpenCV makes its list of codecs, GDAL's drivers among them, when it decodes for the first time.
+        std::vector<uint8_t> jpeg;
+        cv::imencode(".jpg", cv::Mat(kShippedRecipe.side, kShippedRecipe.side, CV_8UC3, cv::Scalar::all(127)),
+                     jpeg);
+        std::vector<float> input(input_floats(kShippedRecipe));
+        Status status =
+            read_input({jpeg.data(), jpeg.size()}, {INT64_MAX, INT64_MAX}, kShippedRecipe, input.data());
+        if (!status.ok()) throw Error(status.kind, status.message);
+        give_back_free_memory();
+    });
+}
+
 Status set_threads(int threads) noexcept {
     return guarded([&] { use_threads(threads); });
 }
@@ -86,19 +120,26 @@ Status embed(NetworkId id, const Bytes *images, int count, const Limits &limits,
              Status *each) noexcept {
     return guarded([&] {
         const Network &network = at(engine().networks, id, "network");
-        const InputRecipe &recipe = network.recipe();
-        std::vector<float> input(input_floats(recipe));
+        const size_t length = network.length(), floats = input_floats(network.recipe());
+        const int batch = std::min(network.batch(), count);
+        std::vector<float> inputs(batch * floats), embeddings(batch * length);
+        std::vector<int> places;  // of the inputs, among the images
+        auto run = [&] {
+            if (places.empty()) return;
+            network.embed(inputs.data(), static_cast<int>(places.size()), embeddings.data());
+            for (size_t i = 0; i < places.size(); i++)
+                std::copy_n(embeddings.data() + i * length, length, out + places[i] * length);
+            places.clear();
+        };
         for (int i = 0; i < count; i++) {
-            float *to = out + static_cast<size_t>(i) * network.length();
-            each[i] = guarded([&] {
-                int short_side = recipe.short_side ? recipe.short_side : recipe.side;
-                write_input(input_view(decode(images[i], limits, short_side), recipe), recipe, input.data());
-            });
+            each[i] = read_input(images[i], limits, network.recipe(), inputs.data() + places.size() * floats);
             if (each[i].ok())
-                network.embed(input.data(), 1, to);
+                places.push_back(i);
             else
-                std::fill(to, to + network.length(), 0.0f);
+                std::fill_n(out + i * length, length, 0.0f);
+            if (places.size() == static_cast<size_t>(batch)) run();
         }
+        run();
     });
 }
 
@@ -119,6 +160,11 @@ Status load_hasher(Bytes file, HasherId *id, HasherShape *shape) noexcept {
 void unload_hasher(HasherId id) noexcept {
     auto &hashers = engine().hashers;
     if (id >= 0 && static_cast<size_t>(id) < hashers.size()) hashers[id] = nullptr;
+}
+
+Status describe(NetworkId id, Fact facts[kMaxFacts], int *count) noexcept {
+    *count = 0;
+    return guarded([&] { *count = write_facts(at(engine().networks, id, "network"), facts); });
 }
 
 Status hash_embedding(HasherId id, const float *embedding, size_t length, uint8_t *out) noexcept {

@@ -52,9 +52,9 @@ at::Tensor forward(torch::jit::Module &module, const float *input, int count, in
     return output.contiguous();
 }
 
-// The input both ways are compared on: fixed noise over the range of real inputs.
-std::vector<float> test_input(const InputRecipe &recipe) {
-    std::vector<float> input(input_floats(recipe));
+// What the ways, and batches of them, are compared on: fixed noise over the range of real inputs.
+std::vector<float> test_inputs(const InputRecipe &recipe) {
+    std::vector<float> input(kEmbeddingBatch * input_floats(recipe));
     std::mt19937 generator(1);
     for (float &value : input)
         value = (static_cast<float>(generator() % 256) - recipe.mean[1]) / recipe.scale[1];
@@ -90,6 +90,16 @@ void check_equal(const at::Tensor &fast, const at::Tensor &plain) {
         throw Error(ErrorKind::internal, "its output differs from the plain module's");
 }
 
+// Does the network give each input of a batch bit for bit what it gives it alone?
+bool batches_equal_singles(torch::jit::Module &module, const std::vector<float> &inputs, int side) {
+    at::Tensor together = forward(module, inputs.data(), kEmbeddingBatch, side).clone();
+    for (int i = 0; i < kEmbeddingBatch; i++) {
+        const float *input = inputs.data() + i * (inputs.size() / kEmbeddingBatch);
+        if (!at::equal(together[i], forward(module, input, 1, side)[0])) return false;
+    }
+    return true;
+}
+
 // Process-wide, like the executors themselves. The profiling executor watches the first runs and then
 // compiles: the modules here are already optimised, so that only makes the first calls slow.
 void set_up_executors() {
@@ -118,12 +128,12 @@ torch::jit::Module load_plain_module(Bytes torchscript) {
     return module;
 }
 
-Network::Network(Bytes torchscript, const InputRecipe &recipe) : recipe_(recipe), way_("plain") {
+Network::Network(Bytes torchscript, const InputRecipe &recipe) : recipe_(recipe), batch_(1), way_("plain") {
     quiet_libraries();
     set_up_executors();
     at::NoGradGuard no_grad;
     module_ = load_plain_module(torchscript);
-    std::vector<float> input = test_input(recipe);
+    std::vector<float> input = test_inputs(recipe);
     at::Tensor expected;
     Status status = guarded([&] { expected = forward(module_, input.data(), 1, recipe.side).clone(); });
     if (!status.ok()) fail("network cannot be run", status);
@@ -141,6 +151,10 @@ Network::Network(Bytes torchscript, const InputRecipe &recipe) : recipe_(recipe)
     if (!status.ok())
         note_ = std::string("network runs the plain, slower way, because ") + way.name +
                 " failed: " + status.message;
+    status = guarded([&] {
+        if (batches_equal_singles(module_, input, recipe.side)) batch_ = kEmbeddingBatch;
+    });
+    if (status.kind == ErrorKind::out_of_memory) fail("network cannot be prepared", status);
 }
 
 void Network::embed(const float *input, int count, float *out) const {

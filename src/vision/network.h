@@ -18,12 +18,16 @@ class Network {
     // float[N,3,side,side] -> float[N,length()]. The bytes are not kept. Throws Error(bad_model).
     Network(Bytes torchscript, const InputRecipe &recipe);
 
-    // input[count][side][side][3] as write_input() makes it -> out[count][length()], finite.
+    // input[count][side][side][3] as write_input() makes it -> out[count][length()], finite; for a count up
+    // to batch() the values do not depend on the other inputs.
     void embed(const float *input, int count, float *out) const;
 
     const InputRecipe &recipe() const { return recipe_; }
     // Values of an embedding.
     int length() const { return length_; }
+    // kEmbeddingBatch where such a batch gave bit for bit what its inputs give alone, else 1: a hash must not
+    // depend on its neighbours.
+    int batch() const { return batch_; }
     // "xnnpack", "onednn" or "plain".
     const char *way() const { return way_; }
     // Why a faster way was given up, "" if none was.
@@ -33,6 +37,7 @@ class Network {
     mutable torch::jit::Module module_;
     const InputRecipe recipe_;
     int length_;
+    int batch_;
     const char *way_;
     std::string note_;
 };

@@ -1,0 +1,94 @@
+// semantic_hash() of an array of images; what it promises is said in sql/imagehash--X.Y.sql.
+//
+// Images go through the network a batch at a time; interrupts are looked for between two batches. Plain
+// structs and palloc memory only.
+#include "pg/vision_arguments.h"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+}
+
+using namespace imagehash;
+
+// Elements of one forward pass that are not null.
+struct Batch {
+    int count;
+    int places[vision::kEmbeddingBatch];  // in the array
+    bytea *images[vision::kEmbeddingBatch];
+    float *embeddings;  // [kEmbeddingBatch][length]
+};
+
+// Where an error was found; the argument of add_context().
+struct Place {
+    int element;  // counted from 0
+    int count;
+};
+
+// The line that an error about one element gets, as COPY says which line of its input was bad.
+static void add_context(void *argument) {
+    const Place *place = static_cast<const Place *>(argument);
+    errcontext("image %d of an array of %d", place->element + 1, place->count);
+}
+
+static void check_element(const vision::Status &status, int element, int count) {
+    if (status.ok()) return;
+    Place place = {element, count};
+    ErrorContextCallback callback = {error_context_stack, add_context, &place};
+    error_context_stack = &callback;
+    pg::check_status(status);
+}
+
+// Hashes what the batch holds into hashes[] at their places, and empties it.
+static void hash_batch(Batch *batch, Datum *hashes, int count) {
+    if (batch->count == 0) return;
+    CHECK_FOR_INTERRUPTS();
+    const pg::LoadedModel *model = pg::shipped_model();
+    const pg::LoadedHasher *hasher = pg::shipped_hasher();
+    vision::Bytes bytes[vision::kEmbeddingBatch];
+    vision::Status decoded[vision::kEmbeddingBatch];
+    for (int i = 0; i < batch->count; i++) bytes[i] = pg::image_bytes(batch->images[i]);
+    pg::check_status(
+        vision::embed(model->network, bytes, batch->count, pg::limits(), batch->embeddings, decoded));
+    for (int i = 0; i < batch->count; i++) {
+        check_element(decoded[i], batch->places[i], count);
+        pg::ImageHash *hash = pg::make_imagehash(hasher->shape.bits, hasher->method);
+        const float *embedding = batch->embeddings + static_cast<Size>(i) * model->length;
+        pg::check_status(vision::hash_embedding(hasher->hasher, embedding, model->length, hash->code));
+        hashes[batch->places[i]] = PointerGetDatum(hash);
+    }
+    batch->count = 0;
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_images) {
+    ArrayType *array = PG_GETARG_ARRAYTYPE_P(0);
+    Oid type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
+    int16 type_length;
+    bool type_by_value;
+    char type_align;
+    get_typlenbyvalalign(type, &type_length, &type_by_value, &type_align);
+    Datum *elements;
+    bool *nulls;
+    int count;
+    deconstruct_array(array, BYTEAOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+    if (count == 0) PG_RETURN_ARRAYTYPE_P(construct_empty_array(type));
+
+    pg::load_shipped(true, true, ERROR);
+    pg::check_status(vision::set_threads(pg::threads_of_session()));
+    Batch batch = {};
+    batch.embeddings =
+        static_cast<float *>(palloc(sizeof(float) * vision::kEmbeddingBatch * pg::shipped_model()->length));
+    Datum *hashes = static_cast<Datum *>(palloc0(sizeof(Datum) * count));
+    for (int i = 0; i < count; i++) {
+        if (nulls[i]) continue;
+        batch.places[batch.count] = i;
+        batch.images[batch.count++] = DatumGetByteaPP(elements[i]);
+        if (batch.count == vision::kEmbeddingBatch) hash_batch(&batch, hashes, count);
+    }
+    hash_batch(&batch, hashes, count);
+    CHECK_FOR_INTERRUPTS();
+    PG_RETURN_ARRAYTYPE_P(construct_md_array(hashes, nulls, ARR_NDIM(array), ARR_DIMS(array),
+                                             ARR_LBOUND(array), type, type_length, type_by_value,
+                                             type_align));
+}
