@@ -16,8 +16,15 @@ inline const Settings *vision_settings() {
     return found;
 }
 
+// Whether CHECK_FOR_INTERRUPTS() would end the statement. Only reads flags: C++ frames lie below.
+inline bool stop_requested() {
+    return (QueryCancelPending || ProcDiePending) && InterruptHoldoffCount == 0 && CritSectionCount == 0 &&
+           QueryCancelHoldoffCount == 0;
+}
+
 inline vision::Limits limits() {
-    return {vision_settings()->max_pixels, static_cast<int64>(vision_settings()->max_bytes) * 1024};
+    return {vision_settings()->max_pixels, static_cast<int64>(vision_settings()->max_bytes) * 1024,
+            stop_requested};
 }
 
 // Before images are embedded. A parallel plan has a process for each core already; threads of several of them

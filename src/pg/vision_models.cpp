@@ -54,6 +54,8 @@ void report_status(int elevel, const vision::Status &status, const char *path) {
 }
 
 void check_status(const vision::Status &status) {
+    // What PostgreSQL says of it is better than what we could.
+    if (status.kind == vision::ErrorKind::cancelled) CHECK_FOR_INTERRUPTS();
     if (!status.ok()) report_status(ERROR, status, nullptr);
 }
 

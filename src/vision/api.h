@@ -26,10 +26,14 @@ struct ImageInfo {
     int orientation;  // EXIF, 1 to 8; 1 where the image has none
 };
 
+// Asked now and then whether to stop; must neither throw nor jump.
+using StopFlag = bool (*)();
+
 // What is refused before it is decoded; bounds memory and time of one image.
 struct Limits {
-    int64_t max_pixels;  // width x height
+    int64_t max_pixels;  // width x height; a JPEG may have this times ten in all its scans
     int64_t max_bytes;   // encoded
+    StopFlag stop;       // asked while a JPEG is decoded (ErrorKind::cancelled); null: never stops
 };
 
 // How pixels become the input of a network, float[N,3,side,side].

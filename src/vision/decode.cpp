@@ -13,6 +13,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "vision/captured_stderr.h"
+#include "vision/decode_jpeg.h"
 #include "vision/find_function.h"
 
 namespace imagehash::vision {
@@ -112,13 +113,18 @@ bool gif_supported() {
     return supported;
 }
 
-// "Corrupt JPEG data: premature end of data segment" and the like: from here on libjpeg invents grey pixels.
-// The other warnings of libjpeg (stray bytes, odd markers) leave the picture as it is. Only its first warning
-// is printed.
-bool jpeg_ran_out_of_data(const std::string &complaints) {
-    return complaints.find("premature end of data segment") != std::string::npos ||
-           complaints.find("Premature end of JPEG file") != std::string::npos ||
-           complaints.find("Corrupt JPEG data: found marker") != std::string::npos;
+// Each scan of a progressive JPEG is a pass over all its coefficients. Real files have about ten scans.
+void check_scans(const ImageHeader &header, const Limits &limits) {
+    constexpr int kMaxScans = 100, kFullSizeScans = 10;
+    if (header.scans <= kMaxScans && header.scans * header.pixels() / kFullSizeScans <= limits.max_pixels)
+        return;
+    char message[160];
+    snprintf(message, sizeof(message), "JPEG image of %lld pixels has %d scans, more than the limit of %lld",
+             static_cast<long long>(header.pixels()), header.scans,
+             static_cast<long long>(
+                 std::min<int64_t>(kMaxScans, limits.max_pixels * kFullSizeScans / header.pixels())));
+    throw Error(ErrorKind::too_large, message,
+                "Pixels times scans may be ten times the setting imagehash.max_pixels, and scans 100");
 }
 
 void check(const ImageHeader &header, const Limits &limits, bool sees_tiff_errors) {
@@ -129,6 +135,7 @@ void check(const ImageHeader &header, const Limits &limits, bool sees_tiff_error
                  static_cast<long long>(header.pixels()), static_cast<long long>(limits.max_pixels));
         throw Error(ErrorKind::too_large, message, "The limit is the setting imagehash.max_pixels");
     }
+    if (header.format == ImageFormat::jpeg) check_scans(header, limits);
     // OpenCV's own limit, which it reports as an internal error.
     if (header.width > kMaxSide || header.height > kMaxSide)
         throw Error(ErrorKind::too_large, "image has a side of more than 1048576 pixels");
@@ -151,25 +158,15 @@ int reduction(const ImageHeader &header, int min_short_side) {
     return 1;
 }
 
-int read_flags(const ImageHeader &header, int factor) {
-    switch (factor) {
-        case 8:
-            return cv::IMREAD_REDUCED_COLOR_8 | cv::IMREAD_IGNORE_ORIENTATION;
-        case 4:
-            return cv::IMREAD_REDUCED_COLOR_4 | cv::IMREAD_IGNORE_ORIENTATION;
-        case 2:
-            return cv::IMREAD_REDUCED_COLOR_2 | cv::IMREAD_IGNORE_ORIENTATION;
-    }
+int read_flags(const ImageHeader &header) {
     // Unchanged keeps alpha and depth, and leaves the orientation alone; but it makes some palette BMPs grey.
-    bool plain_bmp = header.format == ImageFormat::bmp && header.alpha == Alpha::none;
-    if (header.format == ImageFormat::jpeg || plain_bmp)
+    if (header.format == ImageFormat::bmp && header.alpha == Alpha::none)
         return cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION;
     return cv::IMREAD_UNCHANGED;
 }
 
 // OpenCV turns TIFF images itself whatever it is told, at 8 bits otherwise than at 16: say "upright" to it,
-// and turn them as all others. A WebP of less than 32 bytes it would refuse. Stray bytes in a JPEG would be
-// libjpeg's first warning, the only one that it prints.
+// and turn them as all others. A WebP of less than 32 bytes it would refuse.
 std::vector<uint8_t> patched_copy(Bytes image, const ImageHeader &header) {
     std::vector<uint8_t> copy;
     if (header.format == ImageFormat::tiff && header.orientation_offset && header.orientation != 1) {
@@ -180,13 +177,6 @@ std::vector<uint8_t> patched_copy(Bytes image, const ImageHeader &header) {
     } else if (header.format == ImageFormat::webp && image.size < 32) {
         copy.assign(image.data, image.data + image.size);
         copy.resize(32);
-    } else if (!header.stray.empty()) {
-        size_t at = 0;
-        for (const Range &stray : header.stray) {
-            copy.insert(copy.end(), image.data + at, image.data + stray.begin);
-            at = stray.end;
-        }
-        copy.insert(copy.end(), image.data + at, image.data + image.size);
     }
     return copy;
 }
@@ -203,14 +193,14 @@ std::string reason(const std::string &complaints) {
     return line.substr(begin + 2, end - begin - 2);
 }
 
-// imdecode() catches every exception, and what libjpeg and libwebp say is lost. Where nothing is said, the
-// memory is asked for again: three bytes a pixel, and six for the coefficients of a progressive JPEG.
+// imdecode() catches every exception, and what libwebp says is lost. Where nothing is said, the memory is
+// asked for again: three bytes a pixel.
 bool ran_out_of_memory(const ImageHeader &header, const std::string &why) {
     for (const char *complaint :
          {"Insufficient memory", "Failed to allocate", "Out of memory", "out of memory", "bad_alloc"})
         if (why.find(complaint) != std::string::npos) return true;
     if (!why.empty() && why.find("unknown exception") == std::string::npos) return false;
-    auto needed = static_cast<size_t>(header.pixels()) * (header.format == ImageFormat::jpeg ? 9 : 3);
+    auto needed = static_cast<size_t>(header.pixels()) * 3;
     void *memory = ::operator new(needed, std::nothrow);
     ::operator delete(memory);
     return memory == nullptr;
@@ -225,19 +215,16 @@ bool ran_out_of_memory(const ImageHeader &header, const std::string &why) {
     throw Error(ErrorKind::bad_image, why.empty() ? message : message + ": " + why);
 }
 
-cv::Mat run_opencv(Bytes image, const ImageHeader &header, int factor) {
+cv::Mat run_opencv(Bytes image, const ImageHeader &header) {
     std::vector<uint8_t> copy = patched_copy(image, header);
     if (!copy.empty()) image = Bytes{copy.data(), copy.size()};
     CapturedStderr captured;
     TiffHandlers handlers;
-    cv::Mat pixels = cv::imdecode(wrap(image), read_flags(header, factor));
+    cv::Mat pixels = cv::imdecode(wrap(image), read_flags(header));
     std::string complaints = tiff_error[0] ? tiff_error : captured.text();
-    bool incomplete = header.format == ImageFormat::tiff
-                          ? tiff_error[0] != '\0'
-                          : header.format == ImageFormat::jpeg && jpeg_ran_out_of_data(complaints);
+    bool incomplete = header.format == ImageFormat::tiff && tiff_error[0] != '\0';
     if (pixels.empty() || incomplete) fail(header, complaints);
-    int64_t width = (header.width + factor - 1) / factor, height = (header.height + factor - 1) / factor;
-    if (pixels.cols != width || pixels.rows != height)
+    if (pixels.cols != header.width || pixels.rows != header.height)
         throw Error(ErrorKind::bad_image, "image is not of the size that its header gives");
     return pixels;
 }
@@ -359,7 +346,9 @@ cv::Mat decode(Bytes image, const Limits &limits, int min_short_side) {
     bool sees_tiff_errors = prepare_opencv();
     ImageHeader header = read_header(image);
     check(header, limits, sees_tiff_errors);
-    cv::Mat pixels = run_opencv(image, header, reduction(header, min_short_side));
+    cv::Mat pixels = header.format == ImageFormat::jpeg
+                         ? decode_jpeg(image, header, reduction(header, min_short_side), limits.stop)
+                         : run_opencv(image, header);
     return apply_orientation(to_bgr(pixels, header), header.orientation);
 }
 

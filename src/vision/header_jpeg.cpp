@@ -1,7 +1,7 @@
 // JPEG (ITU-T T.81): walks the markers from SOI to EOI, entropy-coded data included.
 //
-// OpenCV's reader suspends at the end of the data and returns rows it never wrote; so a file without EOI is
-// refused.
+// libjpeg warns of a file without EOI and puts grey where data are missing; here it is refused with what is
+// missing.
 #include "vision/header_readers.h"
 
 namespace imagehash::vision {
@@ -9,12 +9,6 @@ namespace imagehash::vision {
 namespace {
 
 constexpr uint8_t kSOI = 0xd8, kEOI = 0xd9, kSOS = 0xda, kAPP1 = 0xe1, kTEM = 0x01;
-
-// Each scan of a progressive file costs a pass over all coefficients; real files have about ten.
-constexpr int kMaxScans = 100;
-
-// Real files have none, or a few from one careless writer.
-constexpr size_t kMaxStrayRanges = 1000;
 
 bool is_restart(uint8_t marker) {
     return marker >= 0xd0 && marker <= 0xd7;
@@ -28,9 +22,7 @@ class JpegWalk {
     explicit JpegWalk(Bytes image) : reader_(image), header_{ImageFormat::jpeg} {}
 
     ImageHeader run() {
-        for (size_t end = at_; next_marker(); end = at_) {
-            if (!in_scan_ && end < at_ - 2 && !stray(end)) return header_;
-            if (!is_restart(marker_)) in_scan_ = marker_ == kSOS;
+        while (next_marker()) {
             if (marker_ == kEOI) return finish();
             if (marker_ == kSOI || marker_ == kTEM || is_restart(marker_)) continue;
             if (!segment()) return header_;
@@ -51,14 +43,6 @@ class JpegWalk {
         }
     }
 
-    // Notes what lies between `begin` and the marker just found. In a scan that would be coded data.
-    bool stray(size_t begin) {
-        header_.stray.push_back(Range{begin, at_ - 2});
-        if (header_.stray.size() <= kMaxStrayRanges) return true;
-        header_.damage = format_text("is damaged: stray bytes in more than %zu places", kMaxStrayRanges);
-        return false;
-    }
-
     // Reads one segment with a length; false ends the walk.
     bool segment() {
         uint16_t length = reader_.u16(at_);
@@ -71,10 +55,7 @@ class JpegWalk {
             return false;
         }
         if (is_frame(marker_) && !header_.width) frame(length);
-        if (marker_ == kSOS && ++scans_ > kMaxScans) {
-            header_.unsupported = format_text("JPEG images of more than %d scans", kMaxScans);
-            return false;
-        }
+        if (marker_ == kSOS) header_.scans++;
         if (marker_ == kAPP1 && !seen_exif_ && reader_.matches(at_ + 2, "Exif\0", 5)) {
             seen_exif_ = true;
             header_.orientation = exif_orientation(reader_.slice(at_ + 2, length - 2));
@@ -100,7 +81,7 @@ class JpegWalk {
 
     ImageHeader finish() {
         if (!header_.width) header_.damage = "has no frame header";
-        if (!scans_) header_.damage = "has no scan data";
+        if (!header_.scans) header_.damage = "has no scan data";
         return header_;
     }
 
@@ -108,8 +89,6 @@ class JpegWalk {
     ImageHeader header_;
     size_t at_ = 2;
     uint8_t marker_ = 0;
-    int scans_ = 0;
-    bool in_scan_ = false;
     bool seen_exif_ = false;
 };
 

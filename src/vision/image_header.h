@@ -7,7 +7,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "vision/api.h"
 
@@ -17,12 +16,6 @@ enum class ImageFormat { jpeg, png, webp, bmp, tiff, gif };
 
 // How the fourth channel of decoded pixels is to be read.
 enum class Alpha { none, straight, premultiplied };
-
-// Bytes begin to end, end not included.
-struct Range {
-    size_t begin;
-    size_t end;
-};
 
 struct ImageHeader {
     ImageFormat format;
@@ -37,7 +30,7 @@ struct ImageHeader {
     int bit_depth = 8;
     bool inverted = false;          // TIFF: 16-bit grey where 0 is white
     size_t orientation_offset = 0;  // TIFF: where the tag's value lies, 0 if there is none
-    std::vector<Range> stray = {};  // JPEG: bytes between segments that belong to nothing, in order
+    int scans = 0;                  // JPEG
     std::string damage = "";        // why the file cannot be whole, "" if nothing speaks against it
     std::string unsupported = "";   // which feature the decoder lacks, "" if none
 

@@ -183,14 +183,10 @@ TEST(ImageHeader, TiffFieldBeyondTheEndIsDamage) {
     EXPECT_EQ(error_of(tiff).message, "TIFF image is damaged: field 258 has no values in the file");
 }
 
-TEST(ImageHeader, StrayBytesOfAJpegAreFound) {
-    Buffer jpeg = encode(".jpg", gradient(kWidth, kHeight));
-    EXPECT_TRUE(read_header(bytes_of(jpeg)).stray.empty()) << "coded data is not stray";
-    // Behind the JFIF segment of 18 bytes.
-    ImageHeader header = read_header(bytes_of(with_inserted(jpeg, 20, {0x01, 0x02})));
-    ASSERT_EQ(header.stray.size(), 1u);
-    EXPECT_EQ(header.stray[0].begin, 20u);
-    EXPECT_EQ(header.stray[0].end, 22u);
+TEST(ImageHeader, CountsTheScansOfAJpeg) {
+    cv::Mat picture = gradient(kWidth, kHeight);
+    EXPECT_EQ(read_header(bytes_of(encode(".jpg", picture))).scans, 1);
+    EXPECT_EQ(read_header(bytes_of(encode(".jpg", picture, {cv::IMWRITE_JPEG_PROGRESSIVE, 1}))).scans, 10);
 }
 
 }  // namespace
