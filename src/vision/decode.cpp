@@ -13,7 +13,9 @@
 #include <opencv2/imgproc.hpp>
 
 #include "vision/captured_stderr.h"
+#include "vision/decode_gif.h"
 #include "vision/decode_jpeg.h"
+#include "vision/decode_patch.h"
 #include "vision/find_function.h"
 
 namespace imagehash::vision {
@@ -101,18 +103,6 @@ bool prepare_opencv() {
     return sees_tiff_errors;
 }
 
-bool gif_supported() {
-    static const bool supported = [] {
-        // One black pixel.
-        static const uint8_t gif[] = {'G', 'I', 'F', '8', '9', 'a', 1,   0,    1, 0, 0x80, 0,
-                                      0,   0,   0,   0,   255, 255, 255, 0x2c, 0, 0, 0,    0,
-                                      1,   0,   1,   0,   0,   2,   2,   0x44, 1, 0, 0x3b};
-        CapturedStderr captured;
-        return !cv::imdecode(wrap(Bytes{gif, sizeof(gif)}), cv::IMREAD_COLOR).empty();
-    }();
-    return supported;
-}
-
 // Each scan of a progressive JPEG is a pass over all its coefficients. Real files have about ten scans.
 void check_scans(const ImageHeader &header, const Limits &limits) {
     constexpr int kMaxScans = 100, kFullSizeScans = 10;
@@ -141,8 +131,6 @@ void check(const ImageHeader &header, const Limits &limits, bool sees_tiff_error
         throw Error(ErrorKind::too_large, "image has a side of more than 1048576 pixels");
     if (!header.unsupported.empty())
         throw Error(ErrorKind::unsupported, header.unsupported + " are not supported");
-    if (header.format == ImageFormat::gif && !gif_supported())
-        throw Error(ErrorKind::unsupported, "GIF images are not supported by OpenCV " CV_VERSION);
     if (header.format == ImageFormat::tiff && !sees_tiff_errors)
         throw Error(ErrorKind::unsupported,
                     "TIFF images are not supported: OpenCV " CV_VERSION " hides the errors of libtiff");
@@ -151,7 +139,7 @@ void check(const ImageHeader &header, const Limits &limits, bool sees_tiff_error
 }
 
 int reduction(const ImageHeader &header, int min_short_side) {
-    if (header.format != ImageFormat::jpeg || min_short_side <= 0) return 1;
+    if (min_short_side <= 0) return 1;
     int64_t short_side = std::min(header.width, header.height);
     for (int factor : {8, 4, 2})
         if (short_side / factor >= min_short_side) return factor;
@@ -160,25 +148,9 @@ int reduction(const ImageHeader &header, int min_short_side) {
 
 int read_flags(const ImageHeader &header) {
     // Unchanged keeps alpha and depth, and leaves the orientation alone; but it makes some palette BMPs grey.
-    if (header.format == ImageFormat::bmp && header.alpha == Alpha::none)
+    if ((header.format == ImageFormat::bmp && header.alpha == Alpha::none) || header.as_color)
         return cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION;
     return cv::IMREAD_UNCHANGED;
-}
-
-// OpenCV turns TIFF images itself whatever it is told, at 8 bits otherwise than at 16: say "upright" to it,
-// and turn them as all others. A WebP of less than 32 bytes it would refuse.
-std::vector<uint8_t> patched_copy(Bytes image, const ImageHeader &header) {
-    std::vector<uint8_t> copy;
-    if (header.format == ImageFormat::tiff && header.orientation_offset && header.orientation != 1) {
-        copy.assign(image.data, image.data + image.size);
-        bool big_endian = copy[0] == 'M';
-        copy[header.orientation_offset] = big_endian ? 0 : 1;
-        copy[header.orientation_offset + 1] = big_endian ? 1 : 0;
-    } else if (header.format == ImageFormat::webp && image.size < 32) {
-        copy.assign(image.data, image.data + image.size);
-        copy.resize(32);
-    }
-    return copy;
 }
 
 // The first line of what a library said; of OpenCV's "where: error: (code:name) what in function 'which'"
@@ -216,7 +188,7 @@ bool ran_out_of_memory(const ImageHeader &header, const std::string &why) {
 }
 
 cv::Mat run_opencv(Bytes image, const ImageHeader &header) {
-    std::vector<uint8_t> copy = patched_copy(image, header);
+    std::vector<uint8_t> copy = copy_for_opencv(image, header);
     if (!copy.empty()) image = Bytes{copy.data(), copy.size()};
     CapturedStderr captured;
     TiffHandlers handlers;
@@ -224,7 +196,9 @@ cv::Mat run_opencv(Bytes image, const ImageHeader &header) {
     std::string complaints = tiff_error[0] ? tiff_error : captured.text();
     bool incomplete = header.format == ImageFormat::tiff && tiff_error[0] != '\0';
     if (pixels.empty() || incomplete) fail(header, complaints);
-    if (pixels.cols != header.width || pixels.rows != header.height)
+    int64_t width = header.frame.end ? header.frame.width : header.width;
+    int64_t height = header.frame.end ? header.frame.height : header.height;
+    if (pixels.cols != width || pixels.rows != height)
         throw Error(ErrorKind::bad_image, "image is not of the size that its header gives");
     return pixels;
 }
@@ -306,6 +280,22 @@ cv::Mat to_bgr(cv::Mat pixels, const ImageHeader &header) {
     return pixels;
 }
 
+// The first frame of an animation in its picture; around it, white.
+cv::Mat on_canvas(const cv::Mat &pixels, const ImageHeader &header) {
+    if (!header.frame.end || header.format == ImageFormat::gif) return pixels;
+    cv::Mat canvas(static_cast<int>(header.height), static_cast<int>(header.width), CV_8UC3,
+                   cv::Scalar::all(255));
+    pixels.copyTo(canvas(cv::Rect(header.frame.x, header.frame.y, header.frame.width, header.frame.height)));
+    return canvas;
+}
+
+cv::Mat stored_pixels(Bytes image, const ImageHeader &header, int min_short_side, StopFlag stop) {
+    if (header.format == ImageFormat::jpeg)
+        return decode_jpeg(image, header, reduction(header, min_short_side), stop);
+    if (header.format == ImageFormat::gif) return decode_gif(image, header, stop);
+    return on_canvas(to_bgr(run_opencv(image, header), header), header);
+}
+
 }  // namespace
 
 cv::Mat apply_orientation(const cv::Mat &image, int orientation) {
@@ -346,10 +336,7 @@ cv::Mat decode(Bytes image, const Limits &limits, int min_short_side) {
     bool sees_tiff_errors = prepare_opencv();
     ImageHeader header = read_header(image);
     check(header, limits, sees_tiff_errors);
-    cv::Mat pixels = header.format == ImageFormat::jpeg
-                         ? decode_jpeg(image, header, reduction(header, min_short_side), limits.stop)
-                         : run_opencv(image, header);
-    return apply_orientation(to_bgr(pixels, header), header.orientation);
+    return apply_orientation(stored_pixels(image, header, min_short_side, limits.stop), header.orientation);
 }
 
 }  // namespace imagehash::vision

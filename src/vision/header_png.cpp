@@ -48,6 +48,8 @@ ImageHeader read_png_header(Bytes image) {
         if (!reader.has(data, static_cast<uint64_t>(length) + 4)) break;
         if (reader.matches(at + 4, "IHDR", 4) && at == 8) read_ihdr(reader, data, header, color_type);
         if (reader.matches(at + 4, "tRNS", 4) && !pixels) read_trns(reader, data, header, color_type);
+        bool ancillary = reader.u8(at + 4) & 0x20;
+        if (ancillary && !reader.matches(at + 4, "tRNS", 4)) header.ancillary = true;
         if (reader.matches(at + 4, "eXIf", 4))
             header.orientation = exif_orientation(reader.slice(data, length));
         if (reader.matches(at + 4, "IDAT", 4)) pixels = true;

@@ -11,6 +11,7 @@ ImageHeader read_png_header(Bytes image);
 ImageHeader read_webp_header(Bytes image);
 ImageHeader read_bmp_header(Bytes image);
 ImageHeader read_tiff_header(Bytes image);
+ImageHeader read_gif_header(Bytes image);
 
 // EXIF orientation in a TIFF structure (with or without "Exif\0\0" before it): 1 to 8, 1 where it says
 // nothing valid.

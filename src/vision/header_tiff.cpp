@@ -172,9 +172,10 @@ void check_samples(const Directory &directory, ImageHeader &header) {
     if (header.bit_depth == 16) {
         // Read raw by OpenCV, which then ignores what the samples mean and how they are stored.
         if (photometric > kRgb) header.unsupported = "16-bit TIFF images that are neither grey nor RGB";
-        if (directory.number(kPlanarConfiguration, 1) == 2 && samples > 1)
-            header.unsupported = "16-bit TIFF images in separate planes";
-        header.inverted = photometric == kMinIsWhite;
+        bool planes = directory.number(kPlanarConfiguration, 1) == 2 && samples > 1;
+        if (planes && samples > 3) header.unsupported = "16-bit TIFF images in separate planes with alpha";
+        header.as_color = planes;
+        header.inverted = photometric == kMinIsWhite && !planes;
     }
     if (photometric == kRgb && samples == 4) {
         // At 8 bits libtiff's RGBA reader multiplies by alpha, whatever the file has; at 16 we get what is
@@ -182,6 +183,8 @@ void check_samples(const Directory &directory, ImageHeader &header) {
         bool straight = header.bit_depth == 16 && directory.number(kExtraSamples, 0) == 2;
         header.alpha = straight ? Alpha::straight : Alpha::premultiplied;
     }
+    // Otherwise a palette of one bit becomes grey.
+    if (header.bit_depth <= 8 && header.alpha == Alpha::none) header.as_color = true;
 }
 
 }  // namespace

@@ -31,12 +31,33 @@ void read_lossless(const ByteReader &reader, size_t data, ImageHeader &header) {
     if (bits >> 28 & 1) header.alpha = Alpha::straight;
 }
 
+// ANMF: where the frame lies, and then the chunks of a picture: ALPH and VP8, or VP8L.
+void read_frame(const ByteReader &reader, uint64_t data, uint64_t length, ImageHeader &header) {
+    constexpr uint64_t kFrameHeader = 16;
+    if (length < kFrameHeader || !reader.has(data, length)) {
+        header.damage = "is truncated in its first frame";
+        return;
+    }
+    Frame &frame = header.frame;
+    frame.x = static_cast<int>(u24(reader, data) * 2);
+    frame.y = static_cast<int>(u24(reader, data + 3) * 2);
+    frame.width = static_cast<int>(u24(reader, data + 6) + 1);
+    frame.height = static_cast<int>(u24(reader, data + 9) + 1);
+    frame.begin = data + kFrameHeader;
+    frame.end = data + length;
+    if (frame.x + frame.width > header.width || frame.y + frame.height > header.height)
+        header.damage = "is damaged: its first frame does not fit in it";
+    if (reader.matches(frame.begin, "ALPH", 4)) header.alpha = Alpha::straight;
+    if (reader.matches(frame.begin, "VP8L", 4) && reader.u32(frame.begin + 9) >> 28 & 1)
+        header.alpha = Alpha::straight;
+}
+
 }  // namespace
 
 ImageHeader read_webp_header(Bytes image) {
     ByteReader reader(image, false);
     ImageHeader header{ImageFormat::webp};
-    bool extended = false, pixels = false;
+    bool extended = false, animated = false, pixels = false;
     uint64_t end = static_cast<uint64_t>(reader.u32(4)) + 8;
     if (end > reader.size())
         header.damage =
@@ -51,7 +72,15 @@ ImageHeader read_webp_header(Bytes image) {
             header.width = u24(reader, data + 4) + 1;
             header.height = u24(reader, data + 7) + 1;
             if (flags & kAlphaFlag) header.alpha = Alpha::straight;
-            if (flags & kAnimationFlag) header.unsupported = "animated WebP images";
+            animated = flags & kAnimationFlag;
+            if (animated) header.alpha = Alpha::none;
+        } else if (animated && !pixels && reader.matches(at, "ANMF", 4)) {
+            read_frame(reader, data, length, header);
+            pixels = true;
+        } else if (animated && !pixels) {
+            // What stands before the first frame says nothing of its pixels, orientation aside.
+            if (reader.matches(at, "EXIF", 4))
+                header.orientation = exif_orientation(reader.slice(data, length));
         } else if (reader.matches(at, "VP8 ", 4) || reader.matches(at, "VP8L", 4)) {
             if (!pixels && !extended) {
                 if (reader.u8(at + 3) == 'L')

@@ -8,7 +8,7 @@
 
 namespace imagehash::vision {
 
-static const char *const kAllowedFormats = "Supported formats are JPEG, PNG, WebP, BMP and TIFF";
+static const char *const kAllowedFormats = "Supported formats are JPEG, PNG, WebP, GIF, BMP and TIFF";
 
 struct FormatNames {
     const char *name;
@@ -102,14 +102,6 @@ static bool is_netpbm(const ByteReader &reader) {
         throw Error(ErrorKind::unsupported, "Netpbm images are not supported", kAllowedFormats);
     if (reader.size() == 0) throw Error(ErrorKind::bad_image, "image is empty");
     throw Error(ErrorKind::bad_image, "data is not an image in a known format", kAllowedFormats);
-}
-
-static ImageHeader read_gif_header(Bytes image) {
-    ByteReader reader(image, false);
-    ImageHeader header{ImageFormat::gif};
-    header.width = reader.u16(6);
-    header.height = reader.u16(8);
-    return header;
 }
 
 ImageHeader read_header(Bytes image) {

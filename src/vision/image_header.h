@@ -17,6 +17,17 @@ enum class ImageFormat { jpeg, png, webp, bmp, tiff, gif };
 // How the fourth channel of decoded pixels is to be read.
 enum class Alpha { none, straight, premultiplied };
 
+// The first frame of a GIF or an animated WebP.
+struct Frame {
+    int x = 0, y = 0, width = 0, height = 0;  // where it lies in the picture
+    size_t begin = 0, end = 0;                // its data; end 0: there is no frame
+    // GIF
+    bool interlaced = false;
+    int transparent = -1;  // index, -1 for none
+    int colors = 0;        // in the palette that lies at this offset, three bytes each
+    size_t palette = 0;
+};
+
 struct ImageHeader {
     ImageFormat format;
     int64_t width = 0;
@@ -30,6 +41,9 @@ struct ImageHeader {
     int bit_depth = 8;
     bool inverted = false;          // TIFF: 16-bit grey where 0 is white
     size_t orientation_offset = 0;  // TIFF: where the tag's value lies, 0 if there is none
+    bool ancillary = false;         // PNG: has chunks that are not needed for the pixels
+    bool as_color = false;          // TIFF: OpenCV gets it right only as 8-bit colour
+    Frame frame = {};               // GIF, WebP
     int scans = 0;                  // JPEG
     std::string damage = "";        // why the file cannot be whole, "" if nothing speaks against it
     std::string unsupported = "";   // which feature the decoder lacks, "" if none
