@@ -52,12 +52,13 @@ HeldOut hold_out(MatrixView rows, const Classifier &classifier) {
 
 // mAP@1000 by those labels, and the share of the float neighbours that the codes keep. The first decides.
 double judge(const Hasher &hasher, const HeldOut &held) {
-    std::vector<uint8_t> query_codes = hash_all(hasher, held.queries), codes = hash_all(hasher, held.rest);
-    CodeView queries{query_codes.data(), held.queries.rows, hasher.bits()};
-    CodeView rest{codes.data(), held.rest.rows, hasher.bits()};
-    double map =
-        code_quality(queries, held.labels.data(), rest, &held.labels[kQueries], 1000).mean_average_precision;
-    double kept = neighbour_overlap(held.queries, queries, held.rest, rest, kNeighbours);
+    LearnSet queries = unlabelled(held.queries), rest = unlabelled(held.rest);
+    queries.labels = held.labels.data();
+    rest.labels = &held.labels[kQueries];
+    EvaluateOptions options;
+    options.precision_k = kNeighbours;
+    Evaluation e = evaluate(hasher, queries, rest, options);
+    double map = e.code.map_at_k, kept = e.neighbours_kept;
     std::printf(
         "  on %zu held-out photos: mAP by the classifier's answers %.4f, of %zu neighbours kept %.3f\n",
         held.queries.rows + held.rest.rows, map, kNeighbours, kept);
@@ -92,7 +93,8 @@ int run(int argc, char **argv) {
     for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++) {
         std::printf("seed %" PRIu64 ": %zu embeddings\n", seed, training.rows);
         Hasher hasher =
-            train_autoencoder(training, &classifier, default_recipe(256, seed), print_progress).hasher;
+            train_autoencoder(unlabelled(training), &classifier, default_recipe(256, seed), print_progress)
+                .hasher;
         double score = judge(hasher, held_out);
         if (score <= best_score) continue;
         best_score = score;

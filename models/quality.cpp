@@ -19,7 +19,8 @@ namespace {
 
 using namespace imagehash::vision;
 
-constexpr size_t kRanked = 1000;
+constexpr EvaluateOptions kOptions;
+constexpr size_t kRanked = kOptions.k;
 constexpr uint64_t kSeed = 1;
 constexpr int kLengths[] = {16, 32, 64, 128, 256};
 constexpr int kShippedBits = 256;
@@ -49,33 +50,32 @@ PinnedFile pinned(const std::string &models, const std::string &role) {
     die("\"" + models + "/MANIFEST.tsv\" names no " + role);
 }
 
-void print_row(const std::string &method, int bits, const std::vector<RetrievalQuality> &quality) {
+void print_row(const std::string &method, int bits, const std::vector<Quality> &quality) {
     std::printf("| %s | %s |", method.c_str(), bits > 0 ? std::to_string(bits).c_str() : "-");
-    for (const RetrievalQuality &q : quality)
-        std::printf(" %.3f | %.3f |", q.mean_average_precision, q.precision_at_10);
+    for (const Quality &q : quality) std::printf(" %.3f | %.3f |", q.map_at_k, q.precision_at_k);
     std::printf("\n");
     std::fflush(stdout);
 }
 
-RetrievalQuality quality_of(const Hasher &hasher, const Collection &c) {
+Quality quality_of(const Hasher &hasher, const Collection &c) {
     std::vector<uint8_t> queries = hash_all(hasher, c.queries.rows()),
                          database = hash_all(hasher, c.database.rows());
     return code_quality({queries.data(), c.queries.labels.size(), hasher.bits()}, c.queries.labels.data(),
                         {database.data(), c.database.labels.size(), hasher.bits()}, c.database.labels.data(),
-                        kRanked);
+                        kOptions);
 }
 
 void report(const std::string &method, const Hasher &hasher, const std::vector<Collection> &collections) {
-    std::vector<RetrievalQuality> quality;
+    std::vector<Quality> quality;
     for (const Collection &c : collections) quality.push_back(quality_of(hasher, c));
     print_row(method, hasher.bits(), quality);
 }
 
 void report_floats(const std::vector<Collection> &collections) {
-    std::vector<RetrievalQuality> quality;
+    std::vector<Quality> quality;
     for (const Collection &c : collections)
         quality.push_back(float_quality(c.queries.rows(), c.queries.labels.data(), c.database.rows(),
-                                        c.database.labels.data(), kRanked));
+                                        c.database.labels.data(), kOptions));
     print_row("float embedding, cosine (ceiling)", 0, quality);
 }
 
@@ -122,7 +122,8 @@ int run(int argc, char **argv) {
         if (bits == kShippedBits) continue;  // the shipped one
         std::fprintf(stderr, "training an autoencoder of %d bits\n", bits);
         report("autoencoder + KL",
-               train_autoencoder(training, &classifier, default_recipe(bits, kSeed)).hasher, collections);
+               train_autoencoder(unlabelled(training), &classifier, default_recipe(bits, kSeed)).hasher,
+               collections);
     }
     describe(collections);
     return 0;

@@ -17,17 +17,17 @@ void check_bits(int bits, int most) {
 }
 
 // Signs of (unit - mean) * projection; projection is double[d][bits].
-Hasher linear_hasher(const Standardised &data, const torch::Tensor &projection) {
+Hasher linear_hasher(const Embeddings &data, const torch::Tensor &projection) {
     auto bias = -torch::mv(projection.t(), data.mean.to(torch::kDouble));
     return Hasher({make_layer(projection, bias)});
 }
 
 }  // namespace
 
-Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed) {
+Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed, const StopFunction &stop) {
     check_bits(bits, 1024);
     torch::NoGradGuard no_grad;
-    Standardised data = standardise(embeddings);
+    Embeddings data(embeddings, stop);
     auto generator = make_generator(seed);
     auto directions = torch::empty({embeddings.columns, bits}, torch::kDouble).normal_(0, 1, generator);
     return linear_hasher(data, directions);
@@ -36,7 +36,7 @@ Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed) {
 Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations, const StopFunction &stop) {
     check_bits(bits, std::min(1024, embeddings.columns));
     torch::NoGradGuard no_grad;
-    Standardised data = standardise(embeddings);
+    Embeddings data(embeddings, stop);
     return linear_hasher(data, itq_projection(data, bits, make_generator(seed), iterations, stop));
 }
 

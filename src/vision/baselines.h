@@ -10,16 +10,18 @@
 
 namespace imagehash::vision {
 
+constexpr int kItqIterations = 50;
+
 // Signs of random directions (locality-sensitive hashing), around the mean of the embeddings.
 // M. Charikar, "Similarity estimation techniques from rounding algorithms", 2002.
-Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed);
+Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed, const StopFunction &stop = {});
 
 // Principal components, rotated so that their signs lose least. bits is at most the embedding's length.
 // Y. Gong, S. Lazebnik, "Iterative quantization: a Procrustean approach to learning binary codes", 2011.
-Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations = 50,
+Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations = kItqIterations,
            const StopFunction &stop = {});
 
 // Both take embeddings[n][d], raw, and throw Error(bad_argument) for sizes out of range, too few rows or
-// values that are not finite; itq() throws Error(cancelled) when stop says so.
+// values that are not finite, Error(cancelled) when stop says so.
 
 }  // namespace imagehash::vision

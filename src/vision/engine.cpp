@@ -14,6 +14,7 @@
 
 #include "vision/about.h"
 #include "vision/decode.h"
+#include "vision/engine.h"
 #include "vision/guarded.h"
 #include "vision/hasher.h"
 #include "vision/network.h"
@@ -59,6 +60,14 @@ Status read_input(Bytes image, const Limits &limits, const InputRecipe &recipe, 
 }
 
 }  // namespace
+
+const Network &loaded_network(NetworkId id) {
+    return at(engine().networks, id, "network");
+}
+
+const Hasher &loaded_hasher(HasherId id) {
+    return at(engine().hashers, id, "hasher");
+}
 
 Status quiet_vision_libraries() noexcept {
     return guarded([] { quiet_libraries(); });
@@ -119,7 +128,7 @@ Status set_threads(int threads) noexcept {
 Status embed(NetworkId id, const Bytes *images, int count, const Limits &limits, float *out,
              Status *each) noexcept {
     return guarded([&] {
-        const Network &network = at(engine().networks, id, "network");
+        const Network &network = loaded_network(id);
         const size_t length = network.length(), floats = input_floats(network.recipe());
         const int batch = std::min(network.batch(), count);
         std::vector<float> inputs(batch * floats), embeddings(batch * length);
@@ -164,12 +173,12 @@ void unload_hasher(HasherId id) noexcept {
 
 Status describe(NetworkId id, Fact facts[kMaxFacts], int *count) noexcept {
     *count = 0;
-    return guarded([&] { *count = write_facts(at(engine().networks, id, "network"), facts); });
+    return guarded([&] { *count = write_facts(loaded_network(id), facts); });
 }
 
 Status hash_embedding(HasherId id, const float *embedding, size_t length, uint8_t *out) noexcept {
     return guarded([&] {
-        const Hasher &hasher = at(engine().hashers, id, "hasher");
+        const Hasher &hasher = loaded_hasher(id);
         if (length != static_cast<size_t>(hasher.input_length()))
             throw Error(ErrorKind::bad_argument, "embedding has " + std::to_string(length) +
                                                      " values, the hasher needs " +

@@ -1,4 +1,5 @@
-// How well codes, or embeddings, rank a collection: the measures the quality tables are made of.
+// How well codes, or embeddings, rank a collection: the measures of evaluate_hasher() and of the quality
+// tables. learn.h defines them (Quality, Evaluation).
 //
 // Kept free of training and of images so that the same numbers can be asked of any hasher on any collection.
 // Must not include PostgreSQL or OpenCV, and no LibTorch in this header.
@@ -6,8 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "vision/hasher.h"
+#include "vision/learn.h"
 #include "vision/trainer.h"
 
 namespace imagehash::vision {
@@ -19,32 +22,28 @@ struct CodeView {
     int bits;
 };
 
-struct RetrievalQuality {
-    double mean_average_precision;  // 0 to 1
-    double precision_at_10;         // 0 to 1; over fewer where the collection is smaller
-};
-
 // Every query ranks the whole collection by Hamming distance; ties keep the collection's order. A result is
-// relevant where its label is the query's.
-//
-// mean_average_precision: mean over the queries of AP@k = (sum of precision@i over the relevant ranks i <= k)
-// / (number of relevant results among the first k), 0 where there are none - the definition hashing papers
-// use. A query that is part of the collection finds itself: keep the two apart. Throws Error(bad_argument)
-// where the lengths differ or a side is empty.
-RetrievalQuality code_quality(CodeView queries, const int32_t *query_labels, CodeView collection,
-                              const int32_t *labels, size_t k);
+// relevant where its label is the query's. Without options.self a query that is part of the collection finds
+// itself. Throws Error(bad_argument) where lengths differ or a side is empty, Error(cancelled).
+Quality code_quality(CodeView queries, const int32_t *query_labels, CodeView collection,
+                     const int32_t *labels, const EvaluateOptions &options, const StopFunction &stop = {});
 
 // The same by cosine of float rows.
-RetrievalQuality float_quality(MatrixView queries, const int32_t *query_labels, MatrixView collection,
-                               const int32_t *labels, size_t k);
+Quality float_quality(MatrixView queries, const int32_t *query_labels, MatrixView collection,
+                      const int32_t *labels, const EvaluateOptions &options, const StopFunction &stop = {});
 
-// Mean share of the k nearest by cosine that are also among the k nearest by code, 0 to 1: how much of the
-// float ranking survives, for collections without labels. Row i of queries and query_codes is the same image,
-// and so are rows of collection and codes.
-double neighbour_overlap(MatrixView queries, CodeView query_codes, MatrixView collection, CodeView codes,
-                         size_t k);
+struct BitStatistics {
+    double mean_balance;
+    double worst_balance;
+    double mean_correlation;
+};
+BitStatistics bit_statistics(CodeView codes, const StopFunction &stop = {});
 
 // hasher.hash() of every row: [rows][bits / 8].
-std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings);
+std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings, const StopFunction &stop = {});
+
+// All of it. Labels may be null: then only what needs none is not NaN.
+Evaluation evaluate(const Hasher &hasher, const LearnSet &queries, const LearnSet &collection,
+                    const EvaluateOptions &options, const StopFunction &stop = {});
 
 }  // namespace imagehash::vision

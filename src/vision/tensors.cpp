@@ -3,6 +3,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -10,25 +11,103 @@
 
 namespace imagehash::vision {
 
-Standardised standardise(MatrixView embeddings) {
-    if (embeddings.rows < 2 || embeddings.columns < 1)
-        throw Error(ErrorKind::bad_argument, "too few embeddings: " + std::to_string(embeddings.rows));
+namespace {
+
+constexpr int64_t kBlock = 512;  // rows between two looks at the stop flag
+constexpr int kPrincipalSteps = 25;
+constexpr int kPolarSteps = 30;
+constexpr double kPull = 1e-3;
+constexpr int64_t kMaxItqLength = 8192;  // its covariance has length^2 values
+
+torch::Tensor unit(const torch::Tensor &raw) {
+    return raw / raw.norm(2, 1, true).clamp_min(1e-30);
+}
+
+template <typename Function>
+void each_block(int64_t rows, const StopFunction &stop, Function function) {
+    for (int64_t begin = 0; begin < rows; begin += kBlock) {
+        look_for_stop(stop);
+        function(begin, std::min(kBlock, rows - begin));
+    }
+}
+
+// Columns made orthonormal, without changing what they span.
+torch::Tensor orthonormal(const torch::Tensor &columns, const StopFunction &stop) {
+    look_for_stop(stop);
+    return std::get<0>(torch::linalg_qr(columns));
+}
+
+// The strongest principal directions of a covariance, double[d][count], by subspace iteration: its steps are
+// short, where one eigendecomposition would hold up a cancel for seconds. Only the space they span matters to
+// ITQ, which rotates them.
+torch::Tensor principal_directions(const torch::Tensor &covariance, int64_t count, torch::Generator generator,
+                                   const StopFunction &stop) {
+    // More than asked for: the steps converge by the ratio of the last one wanted to the first one left out.
+    int64_t length = covariance.size(0), kept = std::min(length, count + std::max<int64_t>(16, count / 4));
+    auto directions =
+        orthonormal(torch::empty({length, kept}, torch::kDouble).normal_(0, 1, generator), stop);
+    for (int i = 0; i < kPrincipalSteps; i++) {
+        look_for_stop(stop);
+        directions = orthonormal(torch::mm(covariance, directions), stop);
+    }
+    look_for_stop(stop);
+    auto inner = torch::mm(directions.t(), torch::mm(covariance, directions));
+    auto vectors = std::get<1>(torch::linalg_eigh((inner + inner.t()) / 2));  // ascending
+    return torch::mm(directions, vectors.narrow(1, kept - count, count));
+}
+
+// The orthogonal matrix nearest to a[n][n]: Newton's iteration for the polar factor, scaled (N. Higham,
+// "Computing the polar decomposition - with applications", 1986). In short steps, as above.
+torch::Tensor nearest_rotation(torch::Tensor a, const StopFunction &stop) {
+    for (int i = 0; i < kPolarSteps; i++) {
+        look_for_stop(stop);
+        auto inverse = torch::linalg_inv(a).t();
+        double ratio = inverse.norm().item<double>() / a.norm().item<double>();
+        double factor = i < 8 ? std::sqrt(ratio) : 1;
+        auto next = 0.5 * (factor * a + inverse / factor);
+        double change = (next - a).norm().item<double>() / next.norm().item<double>();
+        a = next;
+        if (change < 1e-10) break;
+    }
+    return a;
+}
+
+}  // namespace
+
+void look_for_stop(const StopFunction &stop) {
+    if (stop && stop()) throw Error(ErrorKind::cancelled, "training was cancelled");
+}
+
+torch::Tensor wrap(MatrixView rows) {
+    return torch::from_blob(const_cast<float *>(rows.data), {static_cast<int64_t>(rows.rows), rows.columns});
+}
+
+Embeddings::Embeddings(MatrixView rows, const StopFunction &stop) {
+    if (rows.rows < 2 || rows.columns < 1)
+        throw Error(ErrorKind::bad_argument, "too few embeddings: " + std::to_string(rows.rows));
     torch::NoGradGuard no_grad;
-    int64_t rows = embeddings.rows, columns = embeddings.columns;
-    auto x = torch::from_blob(const_cast<float *>(embeddings.data), {rows, columns}).clone();
-    auto norm = x.norm(2, 1, true);
-    double mean_norm = norm.mean(torch::kDouble).item<double>();
-    if (!std::isfinite(mean_norm))
+    raw_ = wrap(rows);
+    auto sum = torch::zeros({length()}, torch::kDouble);
+    double norms = 0, squares = 0;
+    each_block(count(), stop, [&](int64_t begin, int64_t n) {
+        auto block = raw_.narrow(0, begin, n);
+        auto x = unit(block).to(torch::kDouble);
+        norms += block.norm(2, 1).sum(torch::kDouble).item<double>();
+        squares += x.square().sum().item<double>();
+        sum += x.sum(0);
+    });
+    if (!std::isfinite(norms))
         throw Error(ErrorKind::bad_argument, "embeddings have a value that is not finite");
-    x.div_(norm.clamp_min(1e-30));
-    auto mean = x.mean(0, false, torch::kDouble).to(torch::kFloat);
-    x.sub_(mean);
-    // By rows in double: a float sum over all values would lose its last digits.
-    double variance = x.square().sum(1, false, torch::kDouble).sum().item<double>() / x.numel();
-    if (!(variance > 0)) throw Error(ErrorKind::bad_argument, "embeddings are all alike: nothing to learn");
-    double scale = std::sqrt(variance);
-    x.div_(scale);
-    return {x, mean, scale, mean_norm};
+    mean_norm = norms / count();
+    sum /= count();
+    double spread = squares / count() - sum.square().sum().item<double>();
+    if (!(spread > 1e-10)) throw Error(ErrorKind::bad_argument, "embeddings are all alike: nothing to learn");
+    scale = std::sqrt(spread / length());
+    mean = sum.to(torch::kFloat);
+}
+
+torch::Tensor Embeddings::prepare(const torch::Tensor &raw) const {
+    return unit(raw).sub_(mean).div_(scale);
 }
 
 torch::Generator make_generator(uint64_t seed) {
@@ -39,22 +118,38 @@ torch::Tensor copy_floats(const std::vector<float> &values, torch::IntArrayRef s
     return torch::tensor(values).reshape(shape);
 }
 
-torch::Tensor itq_projection(const Standardised &data, int bits, torch::Generator generator, int iterations,
+torch::Tensor itq_projection(const Embeddings &data, int bits, torch::Generator generator, int iterations,
                              const StopFunction &stop) {
-    auto covariance = torch::mm(data.x.t(), data.x) / static_cast<double>(data.x.size(0));
-    // Ascending eigenvalues: the principal components are the last columns.
-    auto vectors = std::get<1>(torch::linalg_eigh(covariance.to(torch::kDouble)));
-    auto components = vectors.narrow(1, vectors.size(1) - bits, bits).contiguous();
-    auto projected = torch::mm(data.x, components.to(torch::kFloat));
+    if (data.length() > kMaxItqLength)
+        throw Error(ErrorKind::bad_argument, "ITQ takes embeddings of at most " +
+                                                 std::to_string(kMaxItqLength) + " values, these have " +
+                                                 std::to_string(data.length()));
+    torch::NoGradGuard no_grad;
+    const int64_t rows = data.count();
+    auto covariance = torch::zeros({data.length(), data.length()}, torch::kDouble);
+    each_block(rows, stop, [&](int64_t begin, int64_t n) {
+        auto x = data.range(begin, n);
+        covariance += torch::mm(x.t(), x);
+    });
+    auto components = principal_directions(covariance / rows, bits, generator, stop);
+    auto projected = torch::empty({rows, bits});
+    auto directions = components.to(torch::kFloat);
+    each_block(rows, stop, [&](int64_t begin, int64_t n) {
+        projected.narrow(0, begin, n).copy_(torch::mm(data.range(begin, n), directions));
+    });
 
-    auto random = torch::empty({bits, bits}, torch::kDouble).normal_(0, 1, generator);
-    auto rotation = std::get<0>(torch::linalg_qr(random));
+    auto rotation = orthonormal(torch::empty({bits, bits}, torch::kDouble).normal_(0, 1, generator), stop);
     for (int i = 0; i < iterations; i++) {
-        if (stop && stop()) throw Error(ErrorKind::cancelled, "training was cancelled");
-        auto signs = torch::where(torch::mm(projected, rotation.to(torch::kFloat)) > 0, 1.0f, -1.0f);
-        // The rotation nearest to the signs: orthogonal Procrustes.
-        auto [u, s, vh] = torch::linalg_svd(torch::mm(projected.t(), signs).to(torch::kDouble), false);
-        rotation = torch::mm(u, vh);
+        auto turn = rotation.to(torch::kFloat);
+        auto agreement = torch::zeros({bits, bits}, torch::kDouble);
+        each_block(rows, stop, [&](int64_t begin, int64_t n) {
+            auto x = projected.narrow(0, begin, n);
+            agreement += torch::mm(x.t(), torch::where(torch::mm(x, turn) > 0, 1.0f, -1.0f));
+        });
+        // The rotation nearest to the signs: orthogonal Procrustes. A small pull to the rotation before
+        // makes it one also where the rows span fewer dimensions than there are bits.
+        rotation =
+            nearest_rotation(agreement / agreement.norm() + rotation * (kPull / std::sqrt(bits)), stop);
     }
     return torch::mm(components, rotation);
 }

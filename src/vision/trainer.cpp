@@ -1,116 +1,87 @@
-// The autoencoder behind train_autoencoder(); see trainer.h for the contract.
+// The loop behind Trainer; see trainer.h for the contract, autoencoder.h for the model.
 //
-//   x (unit length, centred, one scale) -> hidden, ReLU -> h (batch norm) -> sign = code -> hidden, ReLU -> x
-//   again
-//
-// The batch norm has neither scale nor shift: it centres every bit, so that half of the images set it. After
-// training its statistics are taken over all rows, and folded into the last layer together with the centring
-// of x.
+// After training the batch norm's statistics are taken over all rows, and folded into the last layer together
+// with the centring of x.
 #include "vision/trainer.h"
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
 
+#include "vision/autoencoder.h"
+#include "vision/baselines.h"
 #include "vision/status.h"
 #include "vision/tensors.h"
+#include "vision/validation.h"
 
 namespace imagehash::vision {
 
 namespace {
 
-constexpr double kBatchNormEpsilon = 1e-5;
-constexpr int kItqIterations = 50;
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kGradientNorm = 5.0;  // a rare bad batch must not undo an epoch
+constexpr int64_t kBlock = 512;        // rows between two looks at the stop flag
+constexpr int64_t kMaxValidation = 1000;
+constexpr int64_t kStatisticsRows = 4096;  // of the training rows, for the batch norm while validating
+constexpr double kLabelScale = 4;
 
 [[noreturn]] void refuse(const std::string &message) {
     throw Error(ErrorKind::bad_argument, message);
 }
 
-void check_options(const TrainOptions &o, const Classifier *classifier, MatrixView embeddings) {
-    if (o.bits < 8 || o.bits > 1024 || o.bits % 8 != 0) refuse("bits must be a multiple of 8 from 8 to 1024");
-    if (o.hidden < 1 || o.hidden > 65536) refuse("hidden must be from 1 to 65536");
-    if (o.start_from_itq && (o.hidden < 2 * o.bits || o.bits > embeddings.columns))
-        refuse("a start from ITQ needs hidden >= 2 * bits, and no more bits than the embedding has values");
-    if (o.epochs < 1) refuse("epochs must be at least 1");
-    if (o.batch < 2) refuse("batch must be at least 2");
-    if (!(o.learning_rate > 0)) refuse("learning rate must be above zero");
-    if (!(o.dropout >= 0 && o.dropout < 1)) refuse("dropout must be at least 0 and below 1");
-    if (!(o.flip >= 0 && o.flip < 0.5)) refuse("flip must be at least 0 and below 0.5");
-    if (embeddings.rows < static_cast<size_t>(o.batch))
-        refuse("too few embeddings: " + std::to_string(embeddings.rows) + " for batches of " +
-               std::to_string(o.batch));
-    if (o.kl_weight > 0) {
-        if (!classifier) refuse("the kl term needs a classifier");
-        if (classifier->input != embeddings.columns) refuse("the classifier does not fit the embeddings");
+void check_range(const char *name, double value, double least, double most) {
+    if (!(value >= least && value <= most)) {
+        auto plain = [](double number) {
+            std::string text = std::to_string(number);
+            text.erase(text.find_last_not_of('0') + 1);
+            return text.back() == '.' ? text.substr(0, text.size() - 1) : text;
+        };
+        refuse(std::string(name) + " must be from " + plain(least) + " to " + plain(most));
     }
 }
 
-struct Linear {
-    torch::Tensor weight;  // [out][in]
-    torch::Tensor bias;
+void check_options(const TrainOptions &o) {
+    check_range("bits", o.bits, 8, 1024);
+    if (o.bits % 8 != 0) refuse("bits must be a multiple of 8");
+    check_range("hidden", o.hidden, 1, 4096);
+    check_range("epochs", o.epochs, 1, 10000);
+    check_range("batch", o.batch, 2, 4096);
+    check_range("learning rate", o.learning_rate, 1e-9, 1);
+    check_range("dropout", o.dropout, 0, 0.95);
+    check_range("flip", o.flip, 0, 0.45);
+    check_range("temperature", o.temperature, 0.01, 100);
+    check_range("validation share", o.validation_share, 0, 0.5);
+    check_range("patience", o.patience, 0, 10000);
+    for (double weight :
+         {o.reconstruction_weight, o.commitment_weight, o.kl_weight, o.contrastive_weight, o.label_weight})
+        check_range("a weight of the loss", weight, 0, 1000);
+    if (o.reconstruction_weight + o.kl_weight + o.contrastive_weight + o.label_weight == 0)
+        refuse("the loss has no term to learn from");
+}
 
-    torch::Tensor operator()(const torch::Tensor &x) const { return torch::linear(x, weight, bias); }
-};
-
-class Autoencoder {
- public:
-    Autoencoder(int input, const TrainOptions &options, const torch::Generator &generator)
-        : encode1_(make_linear(input, options.hidden, generator)),
-          encode2_(make_linear(options.hidden, options.bits, generator)),
-          decode1_(make_linear(options.bits, options.hidden, generator)),
-          decode2_(make_linear(options.hidden, input, generator)) {}
-
-    // Output of the encoder before batch norm.
-    torch::Tensor encode(const torch::Tensor &x) const { return encode2_(torch::relu(encode1_(x))); }
-    torch::Tensor decode(const torch::Tensor &code) const { return decode2_(torch::relu(decode1_(code))); }
-
-    std::vector<torch::Tensor> parameters() const {
-        std::vector<torch::Tensor> all;
-        for (const Linear *layer : {&encode1_, &encode2_, &decode1_, &decode2_}) {
-            all.push_back(layer->weight);
-            all.push_back(layer->bias);
-        }
-        return all;
+void check_set(const TrainOptions &o, const Classifier *classifier, const LearnSet &set) {
+    if (o.start_from_itq && (o.hidden < 2 * o.bits || o.bits > set.length))
+        refuse("a start from ITQ needs hidden >= 2 * bits, and no more bits than the embedding has values");
+    if (o.kl_weight > 0) {
+        if (!classifier) refuse("the kl term needs a classifier");
+        if (classifier->input != set.length) refuse("the classifier does not fit the embeddings");
     }
-
-    // Makes encode(x) = x * projection[d][bits] and decode(code) = code * reconstruction[bits][d].
-    void start(const torch::Tensor &projection, const torch::Tensor &reconstruction) {
-        start_linear(encode1_, encode2_, projection, torch::eye(projection.size(1)));
-        start_linear(decode1_, decode2_, torch::eye(reconstruction.size(0)), reconstruction);
+    if (o.contrastive_weight > 0 && o.dropout == 0 && set.views_per_row == 0)
+        refuse("the contrastive term needs dropout or views, or both passes are the same");
+    if (set.views_per_row < 0 || (set.views_per_row > 0) != (set.views != nullptr))
+        refuse("the number of views is wrong");
+    bool any = false;
+    for (size_t i = 0; set.labels && i < set.rows; i++) {
+        if (set.labels[i] > kMaxLabel || set.labels[i] < -1) refuse("a label is out of range");
+        any |= set.labels[i] >= 0;
     }
-
-    const Linear &encode1() const { return encode1_; }
-    const Linear &encode2() const { return encode2_; }
-
- private:
-    // Uniform within 1 / sqrt(in), PyTorch's default for a linear layer.
-    static Linear make_linear(int in, int out, const torch::Generator &generator) {
-        double bound = 1 / std::sqrt(in);
-        Linear layer{torch::empty({out, in}).uniform_(-bound, bound, generator),
-                     torch::empty({out}).uniform_(-bound, bound, generator)};
-        layer.weight.requires_grad_();
-        layer.bias.requires_grad_();
-        return layer;
-    }
-
-    // Makes two layers compute x * a[in][n] * b[n][out]: ReLU passes a value and its negative as two units.
-    // The units left over keep their random inputs, and begin without a say.
-    static void start_linear(Linear &first, Linear &second, const torch::Tensor &a, const torch::Tensor &b) {
-        torch::NoGradGuard no_grad;
-        int64_t n = a.size(1), hidden = first.weight.size(0), out = second.weight.size(0);
-        first.weight.narrow(0, 0, 2 * n).copy_(torch::cat({a.t(), -a.t()}));
-        first.bias.narrow(0, 0, 2 * n).zero_();
-        second.weight.copy_(torch::cat({b.t(), -b.t(), torch::zeros({out, hidden - 2 * n})}, 1));
-        second.bias.zero_();
-    }
-
-    Linear encode1_, encode2_, decode1_, decode2_;
-};
+    if (o.label_weight > 0 && !any) refuse("the label term needs labels");
+}
 
 // Warm up for 30 % of the steps, then down to almost nothing: L. Smith, N. Topin, "Super-convergence", 2018.
 double one_cycle(double top, int64_t step, int64_t steps) {
@@ -121,154 +92,327 @@ double one_cycle(double top, int64_t step, int64_t steps) {
     return to + (from - to) * 0.5 * (1 + std::cos(kPi * share));
 }
 
-class Training {
- public:
-    Training(MatrixView embeddings, const Classifier *classifier, const TrainOptions &options,
-             const StopFunction &stop)
-        : options_(options),
-          generator_(make_generator(options.seed)),
-          data_(standardise(embeddings)),
-          model_(embeddings.columns, options, generator_),
-          optimizer_(model_.parameters(), torch::optim::AdamOptions(options.learning_rate)) {
-        if (options.kl_weight > 0) classifier_ = fold_classifier(*classifier);
-        if (options.start_from_itq) start_from_itq(stop);
-    }
+torch::Tensor signs(const torch::Tensor &h) {
+    return torch::where(h > 0, 1.0f, -1.0f);
+}
 
-    TrainProgress run(const ProgressFunction &progress, const StopFunction &stop);
-    Hasher export_hasher() const;
+}  // namespace
+
+class Trainer::Loop {
+ public:
+    Loop(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
+         const StopFunction &stop);
+    bool epoch(TrainProgress &progress, const StopFunction &stop);
+    Hasher finish(const StopFunction &stop);
 
  private:
-    // The classifier as a layer on standardised x: unit length is taken back to the embeddings' mean norm.
-    Linear fold_classifier(const Classifier &c) const {
-        auto weight = copy_floats(c.weight, {c.classes, c.input}) * data_.mean_norm;
-        auto bias = copy_floats(c.bias, {c.classes}) + torch::mv(weight, data_.mean);
-        return {weight * data_.scale, bias};
-    }
+    // The values a batch norm needs: of all rows when a hasher is written.
+    struct Statistics {
+        torch::Tensor mean, deviation;  // double[bits]
+    };
 
-    void start_from_itq(const StopFunction &stop) {
-        torch::NoGradGuard no_grad;
-        auto projection =
-            itq_projection(data_, options_.bits, generator_, kItqIterations, stop).to(torch::kFloat);
-        auto outputs = torch::mm(data_.x, projection);
-        auto codes = torch::where(outputs > 0, 1.0f, -1.0f);
-        // Least squares, a little damped; the codes of ITQ are nearly uncorrelated.
-        auto gram = torch::mm(codes.t(), codes) + torch::eye(options_.bits) * (1e-3 * codes.size(0));
-        auto reconstruction = torch::linalg_solve(gram, torch::mm(codes.t(), data_.x));
-        model_.start(projection / outputs.std(0).clamp_min(1e-6), reconstruction);
-    }
-
-    torch::Tensor loss(const torch::Tensor &x, TrainProgress &sums);
+    void hold_out();
+    void start_from_itq(const StopFunction &stop);
+    Linear fold_classifier(const Classifier &c) const;
+    torch::Tensor pass(const torch::Tensor &rows, const torch::Tensor &which) const;
+    torch::Tensor drop(const torch::Tensor &x);
     torch::Tensor flip_some(const torch::Tensor &code);
+    torch::Tensor loss(const torch::Tensor &rows, TrainProgress &sums);
     torch::Tensor kl_term(const torch::Tensor &x, const torch::Tensor &rebuilt) const;
+    torch::Tensor contrastive_term(const torch::Tensor &a, const torch::Tensor &b) const;
+    torch::Tensor label_term(const torch::Tensor &code, const torch::Tensor &labels) const;
+    Statistics statistics(const torch::Tensor &rows, const StopFunction &stop) const;
+    torch::Tensor codes(const torch::Tensor &x, const Statistics &s) const;
+    double validate(const StopFunction &stop) const;
+    void keep_best();
 
+    const LearnSet set_;
     const TrainOptions options_;
     torch::Generator generator_;
-    Standardised data_;
+    Embeddings data_;
     Autoencoder model_;
-    torch::optim::Adam optimizer_;
-    Linear classifier_;
+    Linear label_layer_, classifier_;
+    torch::Tensor training_, held_out_;  // row numbers
+    std::unique_ptr<torch::optim::Adam> optimizer_;
+    std::vector<torch::Tensor> best_;  // the model's parameters at the best epoch; empty: those it has
+    int epoch_ = 0, best_epoch_ = 0;
+    double best_validation_ = -1;
 };
 
-torch::Tensor Training::kl_term(const torch::Tensor &x, const torch::Tensor &rebuilt) const {
+Trainer::Loop::Loop(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
+                    const StopFunction &stop)
+    : set_(set),
+      options_((check_options(options), check_set(options, classifier, set), options)),
+      generator_(make_generator(options.seed)),
+      data_(embeddings_of(set), stop),
+      model_(set.length, options, generator_) {
+    torch::AutoGradMode with_gradients(true);  // the caller may have switched them off for inference
+    if (options.kl_weight > 0) classifier_ = fold_classifier(*classifier);
+    if (options.start_from_itq) start_from_itq(stop);
+    std::vector<torch::Tensor> parameters = model_.parameters();
+    if (options.label_weight > 0) {
+        int classes = 1 + *std::max_element(set.labels, set.labels + set.rows);
+        label_layer_ = make_linear(options.bits, classes, generator_);
+        parameters.push_back(label_layer_.weight);
+        parameters.push_back(label_layer_.bias);
+    }
+    hold_out();
+    if (training_.size(0) < options.batch)
+        refuse("too few embeddings: " + std::to_string(training_.size(0)) + " for batches of " +
+               std::to_string(options.batch));
+    optimizer_ =
+        std::make_unique<torch::optim::Adam>(parameters, torch::optim::AdamOptions(options.learning_rate));
+}
+
+void Trainer::Loop::hold_out() {
+    training_ = torch::arange(data_.count());
+    int64_t count =
+        std::min<int64_t>(kMaxValidation, std::llround(options_.validation_share * data_.count()));
+    if (options_.validation_share == 0) return;
+    if (count < 2) refuse("too few embeddings for a validation split: " + std::to_string(data_.count()));
+    auto order = torch::randperm(data_.count(), generator_, torch::kLong);
+    held_out_ = std::get<0>(order.narrow(0, 0, count).sort());
+    training_ = std::get<0>(order.narrow(0, count, data_.count() - count).sort());
+}
+
+// The classifier as a layer on prepared x: unit length is taken back to the embeddings' mean norm.
+Linear Trainer::Loop::fold_classifier(const Classifier &c) const {
+    auto weight = copy_floats(c.weight, {c.classes, c.input}) * data_.mean_norm;
+    auto bias = copy_floats(c.bias, {c.classes}) + torch::mv(weight, data_.mean);
+    return {weight * data_.scale, bias};
+}
+
+void Trainer::Loop::start_from_itq(const StopFunction &stop) {
+    torch::NoGradGuard no_grad;
+    const int64_t bits = options_.bits, rows = data_.count();
+    auto projection = itq_projection(data_, bits, generator_, kItqIterations, stop).to(torch::kFloat);
+    auto gram = torch::zeros({bits, bits}), target = torch::zeros({bits, data_.length()});
+    auto square = torch::zeros({bits}, torch::kDouble);
+    for (int64_t begin = 0; begin < rows; begin += kBlock) {
+        look_for_stop(stop);
+        auto x = data_.range(begin, std::min(kBlock, rows - begin));
+        auto outputs = torch::mm(x, projection), code = signs(outputs);
+        square += outputs.square().sum(0, false, torch::kDouble);
+        gram += torch::mm(code.t(), code);
+        target += torch::mm(code.t(), x);
+    }
+    // Least squares, a little damped; the codes of ITQ are nearly uncorrelated.
+    auto reconstruction = torch::linalg_solve(gram + torch::eye(bits) * (1e-3 * rows), target);
+    auto deviation = torch::sqrt(square / rows).to(torch::kFloat);
+    model_.start(projection / deviation.clamp_min(1e-6), reconstruction);
+}
+
+// Rows as one pass sees them: `which` 0 is the clean embedding, 1 the first view, ...
+torch::Tensor Trainer::Loop::pass(const torch::Tensor &rows, const torch::Tensor &which) const {
+    auto raw = torch::empty({rows.size(0), set_.length});
+    const int64_t *row = rows.data_ptr<int64_t>(), *view = which.data_ptr<int64_t>();
+    for (int64_t i = 0; i < rows.size(0); i++) {
+        size_t at = static_cast<size_t>(row[i]), bytes = sizeof(float) * set_.length;
+        const float *from = view[i] == 0 ? set_.embeddings + at * set_.length
+                                         : set_.views + (at * set_.views_per_row + view[i] - 1) * set_.length;
+        std::memcpy(raw.data_ptr<float>() + i * set_.length, from, bytes);
+    }
+    return data_.prepare(raw);
+}
+
+torch::Tensor Trainer::Loop::drop(const torch::Tensor &x) {
+    if (options_.dropout == 0) return x;
+    double keep = 1 - options_.dropout;
+    return x * torch::empty_like(x).bernoulli_(keep, generator_) / keep;
+}
+
+// Noise on the code makes the decoder rely on many bits at once: what matters most in an embedding is then
+// spread over more of them, and weighs more in the Hamming distance.
+torch::Tensor Trainer::Loop::flip_some(const torch::Tensor &code) {
+    if (options_.flip == 0) return code;
+    auto flipped = torch::empty_like(code).bernoulli_(options_.flip, generator_);
+    return code * (1 - 2 * flipped);
+}
+
+torch::Tensor Trainer::Loop::kl_term(const torch::Tensor &x, const torch::Tensor &rebuilt) const {
     auto target = torch::log_softmax(classifier_(x), 1);
     auto answer = torch::log_softmax(classifier_(rebuilt), 1);
     return (target.exp() * (target - answer)).sum(1).mean();
 }
 
-// Noise on the code makes the decoder rely on many bits at once: what matters most in an embedding is then
-// spread over more of them, and weighs more in the Hamming distance.
-torch::Tensor Training::flip_some(const torch::Tensor &code) {
-    auto flipped = torch::empty_like(code).bernoulli_(options_.flip, generator_);
-    return code * (1 - 2 * flipped);
+// InfoNCE, both ways: a row's other pass is to be nearer than any other row of the batch.
+torch::Tensor Trainer::Loop::contrastive_term(const torch::Tensor &a, const torch::Tensor &b) const {
+    auto similar = torch::mm(a, b.t()) / (options_.bits * options_.temperature);
+    return -0.5 * (torch::log_softmax(similar, 1).diagonal().mean() +
+                   torch::log_softmax(similar, 0).diagonal().mean());
 }
 
-torch::Tensor Training::loss(const torch::Tensor &x, TrainProgress &sums) {
-    auto input = x;
-    if (options_.dropout > 0) {
-        double keep = 1 - options_.dropout;
-        input = x * torch::empty_like(x).bernoulli_(keep, generator_) / keep;
+torch::Tensor Trainer::Loop::label_term(const torch::Tensor &code, const torch::Tensor &labels) const {
+    auto answer = label_layer_(code * (kLabelScale / std::sqrt(options_.bits)));
+    auto known = (labels >= 0).to(torch::kFloat);
+    auto right = torch::log_softmax(answer, 1).gather(1, labels.clamp_min(0).unsqueeze(1)).squeeze(1);
+    return -(right * known).sum() / known.sum().clamp_min(1);
+}
+
+torch::Tensor Trainer::Loop::loss(const torch::Tensor &rows, TrainProgress &sums) {
+    const TrainOptions &o = options_;
+    const int64_t n = rows.size(0), kinds = set_.views_per_row + 1;
+    const bool two = o.contrastive_weight > 0;
+    auto first = torch::zeros({n}, torch::kLong), second = first;
+    if (kinds > 1) {
+        first = torch::randint(kinds, {n}, generator_, torch::kLong);
+        second = (first + 1 + torch::randint(kinds - 1, {n}, generator_, torch::kLong)).remainder(kinds);
     }
+    auto clean = pass(rows, torch::zeros({n}, torch::kLong));
+    auto input = drop(kinds > 1 ? pass(rows, first) : clean);
+    if (two) input = torch::cat({input, drop(kinds > 1 ? pass(rows, second) : clean)});
+
     auto z = model_.encode(input);
     auto h = (z - z.mean(0)) / torch::sqrt(z.var(0, false) + kBatchNormEpsilon);
-    auto code =
-        h + (torch::where(h > 0, 1.0f, -1.0f) - h).detach();  // the gradient passes the sign unchanged
-
+    auto code = h + (signs(h) - h).detach();  // the gradient passes the sign unchanged
     auto total = torch::zeros({});
     auto add = [&](double weight, const torch::Tensor &term, double &sum) {
         total = total + weight * term;
         sum += term.item<double>();
     };
-    if (options_.reconstruction_weight > 0 || options_.kl_weight > 0) {
-        auto rebuilt = model_.decode(options_.flip > 0 ? flip_some(code) : code);
-        add(options_.reconstruction_weight, torch::mse_loss(rebuilt, x), sums.reconstruction);
-        if (options_.kl_weight > 0) add(options_.kl_weight, kl_term(x, rebuilt), sums.kl);
+    if (o.reconstruction_weight > 0 || o.kl_weight > 0) {
+        auto rebuilt = model_.decode(flip_some(code.narrow(0, 0, n)));
+        add(o.reconstruction_weight, torch::mse_loss(rebuilt, clean), sums.reconstruction);
+        if (o.kl_weight > 0) add(o.kl_weight, kl_term(clean, rebuilt), sums.kl);
     }
-    add(options_.commitment_weight, (h.abs() - 1).square().mean(), sums.commitment);
+    add(o.commitment_weight, (h.abs() - 1).square().mean(), sums.commitment);
+    if (two)
+        add(o.contrastive_weight, contrastive_term(code.narrow(0, 0, n), code.narrow(0, n, n)),
+            sums.contrastive);
+    if (o.label_weight > 0) {
+        auto labels = torch::empty({n}, torch::kLong);
+        for (int64_t i = 0; i < n; i++)
+            labels.data_ptr<int64_t>()[i] = set_.labels[rows.data_ptr<int64_t>()[i]];
+        add(o.label_weight, label_term(code, two ? torch::cat({labels, labels}) : labels), sums.labels);
+    }
     sums.loss += total.item<double>();
     return total;
 }
 
-TrainProgress Training::run(const ProgressFunction &progress, const StopFunction &stop) {
-    const int64_t rows = data_.x.size(0), batch = options_.batch;
+bool Trainer::Loop::epoch(TrainProgress &progress, const StopFunction &stop) {
+    torch::AutoGradMode with_gradients(true);
     // The incomplete last batch is left out: its batch norm would be worse, and every epoch leaves out
     // others.
-    const int64_t batches = rows / batch, steps = batches * options_.epochs;
-    TrainProgress report{};
-    int64_t step = 0;
-    for (int epoch = 1; epoch <= options_.epochs; epoch++) {
-        auto order = torch::randperm(rows, generator_, torch::kLong);
-        report = TrainProgress{};
-        report.epoch = epoch;
-        for (int64_t b = 0; b < batches; b++, step++) {
-            if (stop && stop()) throw Error(ErrorKind::cancelled, "training was cancelled");
-            double rate = one_cycle(options_.learning_rate, step, steps);
-            static_cast<torch::optim::AdamOptions &>(optimizer_.param_groups()[0].options()).lr(rate);
-            optimizer_.zero_grad();
-            loss(data_.x.index_select(0, order.narrow(0, b * batch, batch)), report).backward();
-            torch::nn::utils::clip_grad_norm_(model_.parameters(), kGradientNorm);
-            optimizer_.step();
-        }
-        for (double *sum : {&report.loss, &report.reconstruction, &report.commitment, &report.kl})
-            *sum /= batches;
-        if (!std::isfinite(report.loss)) refuse("training diverged: the loss is not finite");
-        if (progress) progress(report);
+    const int64_t batch = options_.batch, batches = training_.size(0) / batch,
+                  steps = batches * options_.epochs;
+    auto order = training_.index_select(0, torch::randperm(training_.size(0), generator_, torch::kLong));
+    progress = TrainProgress{};
+    progress.epoch = ++epoch_;
+    progress.epochs = options_.epochs;
+    for (int64_t b = 0; b < batches; b++) {
+        look_for_stop(stop);
+        double rate = one_cycle(options_.learning_rate, (epoch_ - 1) * batches + b, steps);
+        static_cast<torch::optim::AdamOptions &>(optimizer_->param_groups()[0].options()).lr(rate);
+        optimizer_->zero_grad();
+        loss(order.narrow(0, b * batch, batch), progress).backward();
+        torch::nn::utils::clip_grad_norm_(optimizer_->param_groups()[0].params(), kGradientNorm);
+        optimizer_->step();
     }
-    return report;
+    for (double *sum : {&progress.loss, &progress.reconstruction, &progress.commitment, &progress.kl,
+                        &progress.contrastive, &progress.labels})
+        *sum /= batches;
+    if (!std::isfinite(progress.loss)) refuse("training diverged: the loss is not finite");
+    progress.validation = std::numeric_limits<double>::quiet_NaN();
+    progress.best = true;
+    if (held_out_.defined()) {
+        progress.validation = validate(stop);
+        progress.best = progress.validation > best_validation_;
+    }
+    if (progress.best) {
+        best_validation_ = progress.validation;
+        best_epoch_ = epoch_;
+        if (held_out_.defined()) keep_best();
+    }
+    bool patient = options_.patience == 0 || epoch_ - best_epoch_ < options_.patience;
+    return epoch_ < options_.epochs && patient;
 }
 
-Hasher Training::export_hasher() const {
-    torch::NoGradGuard no_grad;
+void Trainer::Loop::keep_best() {
+    best_.clear();
+    for (const torch::Tensor &parameter : model_.parameters()) best_.push_back(parameter.detach().clone());
+}
+
+Trainer::Loop::Statistics Trainer::Loop::statistics(const torch::Tensor &rows,
+                                                    const StopFunction &stop) const {
     auto sum = torch::zeros({options_.bits}, torch::kDouble), square = torch::zeros_like(sum);
-    const int64_t rows = data_.x.size(0), chunk = 4096;
-    for (int64_t begin = 0; begin < rows; begin += chunk) {
-        auto z = model_.encode(data_.x.narrow(0, begin, std::min(chunk, rows - begin))).to(torch::kDouble);
+    const int64_t count = rows.size(0);
+    for (int64_t begin = 0; begin < count; begin += kBlock) {
+        look_for_stop(stop);
+        auto index = rows.narrow(0, begin, std::min(kBlock, count - begin));
+        auto z = model_.encode(data_.at(index)).to(torch::kDouble);
         sum += z.sum(0);
         square += z.square().sum(0);
     }
-    auto mean = sum / rows;
-    auto deviation = torch::sqrt(square / rows - mean.square() + kBatchNormEpsilon);
+    auto mean = sum / count;
+    return {mean, torch::sqrt((square / count - mean.square()).clamp_min(0) + kBatchNormEpsilon)};
+}
 
+torch::Tensor Trainer::Loop::codes(const torch::Tensor &x, const Statistics &s) const {
+    return signs(model_.encode(x) - s.mean.to(torch::kFloat));
+}
+
+double Trainer::Loop::validate(const StopFunction &stop) const {
+    torch::NoGradGuard no_grad;
+    Statistics s = statistics(training_.narrow(0, 0, std::min(kStatisticsRows, training_.size(0))), stop);
+    auto x = data_.at(held_out_);
+    auto clean = codes(x, s);
+    look_for_stop(stop);
+    if (options_.label_weight > 0) {
+        std::vector<int32_t> labels;
+        for (int64_t i = 0; i < held_out_.size(0); i++)
+            labels.push_back(set_.labels[held_out_.data_ptr<int64_t>()[i]]);
+        double score = label_score(clean, labels);
+        if (!std::isnan(score)) return score;
+    }
+    if (set_.views_per_row == 0) return neighbour_score(clean, x);
+    double sum = 0;
+    for (int view = 1; view <= set_.views_per_row; view++) {
+        look_for_stop(stop);
+        sum += view_score(codes(pass(held_out_, torch::full({held_out_.size(0)}, view, torch::kLong)), s),
+                          clean);
+    }
+    return sum / set_.views_per_row;
+}
+
+Hasher Trainer::Loop::finish(const StopFunction &stop) {
+    torch::NoGradGuard no_grad;
+    std::vector<torch::Tensor> parameters = model_.parameters();
+    for (size_t i = 0; i < best_.size(); i++) parameters[i].copy_(best_[i]);
+    Statistics s = statistics(torch::arange(data_.count()), stop);
     auto to_double = [](const Linear &l) {
         return Linear{l.weight.to(torch::kDouble), l.bias.to(torch::kDouble)};
     };
     Linear first = to_double(model_.encode1()), second = to_double(model_.encode2());
     first.weight = first.weight / data_.scale;
     first.bias = first.bias - torch::mv(first.weight, data_.mean.to(torch::kDouble));
-    second.weight = second.weight / deviation.unsqueeze(1);
-    second.bias = (second.bias - mean) / deviation;
+    second.weight = second.weight / s.deviation.unsqueeze(1);
+    second.bias = (second.bias - s.mean) / s.deviation;
     return Hasher({make_layer(first.weight.t(), first.bias), make_layer(second.weight.t(), second.bias)});
 }
 
-}  // namespace
+Trainer::Trainer(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
+                 const StopFunction &stop)
+    : loop_(std::make_unique<Loop>(set, classifier, options, stop)) {}
 
-TrainResult train_autoencoder(MatrixView embeddings, const Classifier *classifier,
-                              const TrainOptions &options, const ProgressFunction &progress,
-                              const StopFunction &stop) {
-    check_options(options, classifier, embeddings);
-    torch::AutoGradMode with_gradients(true);  // the caller may have switched them off for inference
-    Training training(embeddings, classifier, options, stop);
-    TrainProgress last = training.run(progress, stop);
-    return {training.export_hasher(), last};
+Trainer::~Trainer() = default;
+
+bool Trainer::epoch(TrainProgress &progress, const StopFunction &stop) {
+    return loop_->epoch(progress, stop);
+}
+
+Hasher Trainer::finish(const StopFunction &stop) {
+    return loop_->finish(stop);
+}
+
+TrainResult train_autoencoder(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
+                              const ProgressFunction &progress, const StopFunction &stop) {
+    Trainer trainer(set, classifier, options, stop);
+    TrainProgress last{};
+    for (bool more = true; more;) {
+        more = trainer.epoch(last, stop);
+        if (progress) progress(last);
+    }
+    return {trainer.finish(stop), last};
 }
 
 }  // namespace imagehash::vision

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 #include <vector>
 
@@ -15,56 +16,62 @@ namespace {
 const std::vector<uint8_t> kCodes = {0x07, 0x00, 0x03, 0x01};
 const std::vector<uint8_t> kQuery = {0x00};
 
-RetrievalQuality by_code(const std::vector<int32_t> &labels, size_t k,
-                         const std::vector<uint8_t> &codes = kCodes) {
+EvaluateOptions at(size_t k) {
+    EvaluateOptions options;
+    options.k = k;
+    return options;
+}
+
+Quality by_code(const std::vector<int32_t> &labels, size_t k, const std::vector<uint8_t> &codes = kCodes) {
     const int32_t query_label = 1;
     return code_quality({kQuery.data(), 1, 8}, &query_label, {codes.data(), codes.size(), 8}, labels.data(),
-                        k);
+                        at(k));
 }
 
 TEST(Retrieval, AveragePrecisionByHand) {
     // In order of distance the rows are 1, 3, 2, 0; relevant are 1 and 2: (1/1 + 2/3) / 2.
-    RetrievalQuality q = by_code({0, 1, 1, 0}, 4);
-    EXPECT_DOUBLE_EQ(q.mean_average_precision, (1.0 + 2.0 / 3) / 2);
-    EXPECT_DOUBLE_EQ(q.precision_at_10, 0.5);
+    Quality q = by_code({0, 1, 1, 0}, 4);
+    EXPECT_DOUBLE_EQ(q.map_at_k, (1.0 + 2.0 / 3) / 2);
+    EXPECT_DOUBLE_EQ(q.precision_at_k, 0.5);
 }
 
 TEST(Retrieval, DividesByTheRelevantOnesAmongTheFirstK) {
     // The second relevant one is ranked third, beyond k.
-    EXPECT_DOUBLE_EQ(by_code({0, 1, 1, 0}, 2).mean_average_precision, 1.0);
-    EXPECT_DOUBLE_EQ(by_code({0, 0, 1, 0}, 2).mean_average_precision, 0.0);
-    EXPECT_DOUBLE_EQ(by_code({1, 0, 0, 0}, 4).mean_average_precision, 0.25);
+    EXPECT_DOUBLE_EQ(by_code({0, 1, 1, 0}, 2).map_at_k, 1.0);
+    EXPECT_DOUBLE_EQ(by_code({0, 0, 1, 0}, 2).map_at_k, 0.0);
+    EXPECT_DOUBLE_EQ(by_code({1, 0, 0, 0}, 4).map_at_k, 0.25);
 }
 
 TEST(Retrieval, KMayExceedTheCollection) {
-    EXPECT_DOUBLE_EQ(by_code({0, 1, 1, 0}, 1000).mean_average_precision, (1.0 + 2.0 / 3) / 2);
+    EXPECT_DOUBLE_EQ(by_code({0, 1, 1, 0}, 1000).map_at_k, (1.0 + 2.0 / 3) / 2);
 }
 
 TEST(Retrieval, TiesKeepTheOrderOfTheCollection) {
     // Distances 1, 1, 0, 1: ranks are rows 2, 0, 1, 3.
     const std::vector<uint8_t> codes = {0x80, 0x01, 0x00, 0x10};
-    EXPECT_DOUBLE_EQ(by_code({1, 0, 0, 0}, 4, codes).mean_average_precision, 1.0 / 2);
-    EXPECT_DOUBLE_EQ(by_code({0, 1, 0, 0}, 4, codes).mean_average_precision, 1.0 / 3);
-    EXPECT_DOUBLE_EQ(by_code({0, 0, 0, 1}, 4, codes).mean_average_precision, 1.0 / 4);
-    EXPECT_DOUBLE_EQ(by_code({0, 0, 0, 1}, 3, codes).mean_average_precision, 0.0);
+    EXPECT_DOUBLE_EQ(by_code({1, 0, 0, 0}, 4, codes).map_at_k, 1.0 / 2);
+    EXPECT_DOUBLE_EQ(by_code({0, 1, 0, 0}, 4, codes).map_at_k, 1.0 / 3);
+    EXPECT_DOUBLE_EQ(by_code({0, 0, 0, 1}, 4, codes).map_at_k, 1.0 / 4);
+    EXPECT_DOUBLE_EQ(by_code({0, 0, 0, 1}, 3, codes).map_at_k, 0.0);
 }
 
 TEST(Retrieval, PrecisionCountsTheFirstTen) {
     std::vector<uint8_t> codes(20, 0);
     std::vector<int32_t> labels(20, 0);
     for (int i : {0, 3, 9, 10, 15}) labels[i] = 1;
-    EXPECT_DOUBLE_EQ(by_code(labels, 1000, codes).precision_at_10, 0.3);
-    // k below ten: precision over what is ranked.
-    EXPECT_DOUBLE_EQ(by_code(labels, 4, codes).precision_at_10, 0.5);
+    EXPECT_DOUBLE_EQ(by_code(labels, 1000, codes).precision_at_k, 0.3);
+    // Fewer than ten rows: precision over what is ranked. k is the average precision's alone.
+    codes.resize(4);
+    EXPECT_DOUBLE_EQ(by_code(labels, 1, codes).precision_at_k, 0.5);
 }
 
 TEST(Retrieval, MeanOverQueries) {
     const std::vector<uint8_t> queries = {0x00, 0xFF};
     const std::vector<int32_t> query_labels = {1, 0}, labels = {0, 1, 1, 0};
     // The second query ranks rows 0, 2, 3, 1; relevant are 0 and 3: (1/1 + 2/3) / 2.
-    RetrievalQuality q =
-        code_quality({queries.data(), 2, 8}, query_labels.data(), {kCodes.data(), 4, 8}, labels.data(), 2);
-    EXPECT_DOUBLE_EQ(q.mean_average_precision, (1.0 + 1.0) / 2);
+    Quality q = code_quality({queries.data(), 2, 8}, query_labels.data(), {kCodes.data(), 4, 8},
+                             labels.data(), at(2));
+    EXPECT_DOUBLE_EQ(q.map_at_k, (1.0 + 1.0) / 2);
 }
 
 TEST(Retrieval, CodesOfOddWidthCompareAllTheirBits) {
@@ -73,8 +80,8 @@ TEST(Retrieval, CodesOfOddWidthCompareAllTheirBits) {
     codes[8] = 0xFF;
     const std::vector<uint8_t> query(9, 0);
     const int32_t query_label = 1, labels[] = {0, 1};
-    RetrievalQuality q = code_quality({query.data(), 1, 72}, &query_label, {codes.data(), 2, 72}, labels, 2);
-    EXPECT_DOUBLE_EQ(q.mean_average_precision, 1.0);
+    Quality q = code_quality({query.data(), 1, 72}, &query_label, {codes.data(), 2, 72}, labels, at(2));
+    EXPECT_DOUBLE_EQ(q.map_at_k, 1.0);
 }
 
 TEST(Retrieval, FloatsRankByCosineAndTiesByOrder) {
@@ -82,8 +89,8 @@ TEST(Retrieval, FloatsRankByCosineAndTiesByOrder) {
     const std::vector<float> rows = {0, 1, 2, 0, 9, 0, 3, 4, -1, 0}, query = {5, 0};
     const int32_t query_label = 1;
     auto map = [&](std::vector<int32_t> labels, size_t k) {
-        return float_quality({query.data(), 1, 2}, &query_label, {rows.data(), 5, 2}, labels.data(), k)
-            .mean_average_precision;
+        return float_quality({query.data(), 1, 2}, &query_label, {rows.data(), 5, 2}, labels.data(), at(k))
+            .map_at_k;
     };
     EXPECT_DOUBLE_EQ(map({0, 1, 0, 0, 0}, 5), 1.0);
     EXPECT_DOUBLE_EQ(map({0, 0, 1, 0, 0}, 5), 1.0 / 2);
@@ -100,28 +107,84 @@ TEST(Retrieval, ManyFloatQueriesCrossTheChunks) {
     std::vector<int32_t> labels(n);
     for (int i = 0; i < n; i++) rows[i * n + i] = 1, labels[i] = i;
     MatrixView view{rows.data(), static_cast<size_t>(n), n};
-    EXPECT_DOUBLE_EQ(float_quality(view, labels.data(), view, labels.data(), 10).mean_average_precision, 1.0);
+    EXPECT_DOUBLE_EQ(float_quality(view, labels.data(), view, labels.data(), at(10)).map_at_k, 1.0);
 }
 
-TEST(Retrieval, NeighbourOverlapByHand) {
-    // By cosine rows 1 and 3 are nearest, by code rows 1 and 2.
-    const std::vector<float> rows = {0, 1, 1, 0, 1, 2, 2, 1}, query = {1, 0};
-    MatrixView queries{query.data(), 1, 2}, collection{rows.data(), 4, 2};
-    CodeView query_codes{kQuery.data(), 1, 8};
-    const std::vector<uint8_t> codes = {0xFF, 0x00, 0x01, 0x03};
-    EXPECT_DOUBLE_EQ(neighbour_overlap(queries, query_codes, collection, {codes.data(), 4, 8}, 2), 0.5);
-    EXPECT_DOUBLE_EQ(neighbour_overlap(queries, query_codes, collection, {codes.data(), 4, 8}, 4), 1.0);
-    EXPECT_THROW(neighbour_overlap(queries, query_codes, collection, {codes.data(), 3, 8}, 2), Error);
+TEST(Retrieval, WholeRankingAndRadius) {
+    // In order of distance the rows are 1, 3, 2, 0 at 0, 1, 2, 3; relevant are 1 and 0.
+    const int32_t label = 1, labels[] = {1, 1, 0, -1};
+    EvaluateOptions options = at(2);
+    options.precision_k = 2;
+    options.radius = 2;
+    auto measure = [&] {
+        return code_quality({kQuery.data(), 1, 8}, &label, {kCodes.data(), 4, 8}, labels, options);
+    };
+    Quality q = measure();
+    EXPECT_DOUBLE_EQ(q.map, (1.0 + 2.0 / 4) / 2);
+    EXPECT_DOUBLE_EQ(q.map_at_k, 1.0);
+    EXPECT_DOUBLE_EQ(q.precision_at_k, 0.5);
+    EXPECT_DOUBLE_EQ(q.recall_within_radius, 0.5);
+    options.radius = 3;
+    EXPECT_DOUBLE_EQ(measure().recall_within_radius, 1.0);
+    // The query is row 1 itself: left are 3, 2, 0.
+    const size_t self[] = {1};
+    options.self = self;
+    EXPECT_DOUBLE_EQ(measure().map, 1.0 / 3);
+    EXPECT_DOUBLE_EQ(measure().map_at_k, 0.0);
+    const size_t beyond[] = {4};
+    options.self = beyond;
+    EXPECT_THROW(measure(), Error);
+}
+
+TEST(Retrieval, QueriesWithoutLabelsDontCount) {
+    const std::vector<uint8_t> queries = {0x00, 0xFF};
+    const int32_t query_labels[] = {1, -1}, labels[] = {0, 1, -1, -1};
+    CodeView two{queries.data(), 2, 8}, rows{kCodes.data(), 4, 8};
+    EXPECT_DOUBLE_EQ(code_quality(two, query_labels, rows, labels, at(4)).map, 1.0);
+    EXPECT_TRUE(std::isnan(code_quality(two, nullptr, rows, nullptr, at(4)).map));
+    const int32_t none[] = {-1, -1};
+    EXPECT_TRUE(std::isnan(code_quality(two, none, rows, labels, at(4)).map));
+}
+
+TEST(Retrieval, BitsByHand) {
+    // Bit 0 is set in half of the rows, bit 1 as bit 0, bit 2 against it, bit 3 always; the others never.
+    const std::vector<uint8_t> codes = {0xD0, 0xD0, 0x30, 0x30};
+    BitStatistics bits = bit_statistics({codes.data(), 4, 8});
+    EXPECT_DOUBLE_EQ(bits.mean_balance, 5 * 0.5 / 8);
+    EXPECT_DOUBLE_EQ(bits.worst_balance, 0.5);
+    EXPECT_NEAR(bits.mean_correlation, 6.0 / (8 * 7), 1e-9);
+}
+
+TEST(Retrieval, EvaluatesCodesBesideFloats) {
+    // Signs of the two values, four times each: as good as the cosine here.
+    std::vector<float> weight(16, 0);
+    for (int bit = 0; bit < 8; bit++) weight[(bit / 4) * 8 + bit] = 1;
+    Hasher hasher({{2, 8, weight, std::vector<float>(8, 0)}});
+    const std::vector<float> rows = {5, 1, 4, 1, -3, 1, -4, 1}, query = {2, 0.1f};
+    const int32_t labels[] = {1, 1, 0, 0}, query_label = 1;
+    EvaluateOptions options = at(4);
+    options.precision_k = 2;
+    options.radius = 0;
+    LearnSet queries{query.data(), 1, 2, nullptr, 0, &query_label},
+        collection{rows.data(), 4, 2, nullptr, 0, labels};
+    Evaluation e = evaluate(hasher, queries, collection, options);
+    EXPECT_DOUBLE_EQ(e.code.map, 1);
+    EXPECT_DOUBLE_EQ(e.embedding.map, 1);
+    EXPECT_DOUBLE_EQ(e.code.recall_within_radius, 1);
+    EXPECT_TRUE(std::isnan(e.embedding.recall_within_radius));
+    EXPECT_DOUBLE_EQ(e.neighbours_kept, 1);
+    EXPECT_DOUBLE_EQ(e.worst_bit_balance, 0.5);
+    EXPECT_THROW(evaluate(hasher, queries, collection, options, [] { return true; }), Error);
 }
 
 TEST(Retrieval, RefusesWhatCannotBeCompared) {
     const int32_t label = 0;
     const std::vector<uint8_t> codes(4, 0);
-    EXPECT_THROW(code_quality({codes.data(), 1, 8}, &label, {codes.data(), 1, 16}, &label, 1), Error);
-    EXPECT_THROW(code_quality({codes.data(), 1, 8}, &label, {codes.data(), 0, 8}, &label, 1), Error);
-    EXPECT_THROW(code_quality({codes.data(), 1, 8}, &label, {codes.data(), 1, 8}, &label, 0), Error);
+    EXPECT_THROW(code_quality({codes.data(), 1, 8}, &label, {codes.data(), 1, 16}, &label, at(1)), Error);
+    EXPECT_THROW(code_quality({codes.data(), 1, 8}, &label, {codes.data(), 0, 8}, &label, at(1)), Error);
+    EXPECT_THROW(code_quality({codes.data(), 1, 8}, &label, {codes.data(), 1, 8}, &label, at(0)), Error);
     const std::vector<float> rows(4, 1);
-    EXPECT_THROW(float_quality({rows.data(), 1, 2}, &label, {rows.data(), 1, 3}, &label, 1), Error);
+    EXPECT_THROW(float_quality({rows.data(), 1, 2}, &label, {rows.data(), 1, 3}, &label, at(1)), Error);
     Hasher hasher({{2, 8, std::vector<float>(16, 1), std::vector<float>(8, 0)}});
     EXPECT_THROW(hash_all(hasher, {rows.data(), 1, 3}), Error);
 }

@@ -43,6 +43,12 @@ Collection make_collection(size_t count, uint64_t seed) {
     return c;
 }
 
+EvaluateOptions at(size_t k) {
+    EvaluateOptions options;
+    options.k = k;
+    return options;
+}
+
 TrainOptions quick_options() {
     TrainOptions options;
     options.bits = 16;
@@ -57,8 +63,8 @@ double quality(const Hasher &hasher, const Collection &c) {
     std::vector<uint8_t> codes = hash_all(hasher, c.view());
     size_t rows = c.labels.size(), queries = 200, bytes = hasher.bits() / 8;
     return code_quality({&codes[(rows - queries) * bytes], queries, hasher.bits()}, &c.labels[rows - queries],
-                        {codes.data(), rows - queries, hasher.bits()}, c.labels.data(), 100)
-        .mean_average_precision;
+                        {codes.data(), rows - queries, hasher.bits()}, c.labels.data(), at(100))
+        .map_at_k;
 }
 
 // A classifier that knows the clusters: logits are cosines to the centres, nearly.
@@ -71,10 +77,10 @@ Classifier make_classifier() {
     return classifier;
 }
 
-ErrorKind kind_of_failure(MatrixView view, const Classifier *classifier, const TrainOptions &options,
+ErrorKind kind_of_failure(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
                           const StopFunction &stop = {}) {
     try {
-        train_autoencoder(view, classifier, options, {}, stop);
+        train_autoencoder(set, classifier, options, {}, stop);
     } catch (const Error &e) {
         return e.kind;
     }
@@ -86,9 +92,10 @@ TEST(Trainer, LearnsMoreThanRandomProjection) {
     double random = quality(random_projection(c.view(), 16, 1), c);
     TrainOptions options = quick_options();
     double first = 0;
-    TrainResult result = train_autoencoder(c.view(0, 1800), nullptr, options, [&](const TrainProgress &p) {
-        if (p.epoch == 1) first = p.reconstruction;
-    });
+    TrainResult result =
+        train_autoencoder(unlabelled(c.view(0, 1800)), nullptr, options, [&](const TrainProgress &p) {
+            if (p.epoch == 1) first = p.reconstruction;
+        });
     EXPECT_EQ(result.last.epoch, options.epochs);
     EXPECT_LT(result.last.reconstruction, 0.7 * first);
     EXPECT_EQ(result.last.kl, 0);
@@ -103,9 +110,10 @@ TEST(Trainer, KlTermLearnsUnderNoise) {
     options.flip = 0.1;
     options.dropout = 0.1;
     TrainProgress first{};
-    TrainResult result = train_autoencoder(c.view(0, 800), &classifier, options, [&](const TrainProgress &p) {
-        if (p.epoch == 1) first = p;
-    });
+    TrainResult result =
+        train_autoencoder(unlabelled(c.view(0, 800)), &classifier, options, [&](const TrainProgress &p) {
+            if (p.epoch == 1) first = p;
+        });
     EXPECT_LT(result.last.kl, 0.7 * first.kl);
     EXPECT_GT(quality(result.hasher, c), quality(random_projection(c.view(), 16, 1), c));
 }
@@ -116,21 +124,21 @@ TEST(Trainer, StartsWhereItqEnds) {
     options.start_from_itq = true;
     options.epochs = 1;
     options.learning_rate = 1e-9;
-    Hasher hasher = train_autoencoder(c.view(), nullptr, options).hasher;
+    Hasher hasher = train_autoencoder(unlabelled(c.view()), nullptr, options).hasher;
     double start = quality(itq(c.view(), 16, 1), c);
     EXPECT_NEAR(quality(hasher, c), start, 0.1);
 
     options.epochs = 5;
     options.learning_rate = 1e-3;
-    TrainResult trained = train_autoencoder(c.view(), nullptr, options);
+    TrainResult trained = train_autoencoder(unlabelled(c.view()), nullptr, options);
     EXPECT_GT(quality(trained.hasher, c), start - 0.1);
     options.hidden = 31;
-    EXPECT_EQ(kind_of_failure(c.view(), nullptr, options), ErrorKind::bad_argument);
+    EXPECT_EQ(kind_of_failure(unlabelled(c.view()), nullptr, options), ErrorKind::bad_argument);
 }
 
 TEST(Trainer, BitsAreBalanced) {
     Collection c = make_collection(1000, 4);
-    Hasher hasher = train_autoencoder(c.view(), nullptr, quick_options()).hasher;
+    Hasher hasher = train_autoencoder(unlabelled(c.view()), nullptr, quick_options()).hasher;
     std::vector<uint8_t> codes = hash_all(hasher, c.view());
     for (int bit = 0; bit < 16; bit++) {
         int set = 0;
@@ -146,18 +154,18 @@ TEST(Trainer, SameSeedSameBytes) {
     options.epochs = 3;
     options.dropout = options.flip = 0.1;
     options.start_from_itq = true;
-    std::vector<uint8_t> one = train_autoencoder(c.view(), nullptr, options).hasher.serialize();
-    EXPECT_EQ(train_autoencoder(c.view(), nullptr, options).hasher.serialize(), one);
+    std::vector<uint8_t> one = train_autoencoder(unlabelled(c.view()), nullptr, options).hasher.serialize();
+    EXPECT_EQ(train_autoencoder(unlabelled(c.view()), nullptr, options).hasher.serialize(), one);
     options.seed = 2;
-    EXPECT_NE(train_autoencoder(c.view(), nullptr, options).hasher.serialize(), one);
+    EXPECT_NE(train_autoencoder(unlabelled(c.view()), nullptr, options).hasher.serialize(), one);
 }
 
 TEST(Trainer, StopCancels) {
     Collection c = make_collection(500, 6);
     int polls = 0;
-    EXPECT_EQ(kind_of_failure(c.view(), nullptr, quick_options(), [&] { return ++polls > 7; }),
+    EXPECT_EQ(kind_of_failure(unlabelled(c.view()), nullptr, quick_options(), [&] { return ++polls > 7; }),
               ErrorKind::cancelled);
-    EXPECT_EQ(polls, 8);  // once a batch
+    EXPECT_EQ(polls, 8);  // once a block of rows at first, then once a batch
     EXPECT_THROW(itq(c.view(), 16, 1, 50, [] { return true; }), Error);
 }
 
@@ -166,7 +174,7 @@ TEST(Trainer, RefusesBadArguments) {
     auto failure = [&](auto change) {
         TrainOptions options = quick_options();
         change(options);
-        return kind_of_failure(c.view(), nullptr, options);
+        return kind_of_failure(unlabelled(c.view()), nullptr, options);
     };
     EXPECT_EQ(failure([](TrainOptions &o) { o.bits = 12; }), ErrorKind::bad_argument);
     EXPECT_EQ(failure([](TrainOptions &o) { o.bits = 1032; }), ErrorKind::bad_argument);
@@ -179,9 +187,9 @@ TEST(Trainer, RefusesBadArguments) {
     EXPECT_EQ(failure([](TrainOptions &o) { o.kl_weight = 1; }), ErrorKind::bad_argument);
 
     c.rows[5] = std::numeric_limits<float>::quiet_NaN();
-    EXPECT_EQ(kind_of_failure(c.view(), nullptr, quick_options()), ErrorKind::bad_argument);
+    EXPECT_EQ(kind_of_failure(unlabelled(c.view()), nullptr, quick_options()), ErrorKind::bad_argument);
     std::vector<float> alike(200 * kLength, 1.0f);
-    EXPECT_EQ(kind_of_failure({alike.data(), 200, kLength}, nullptr, quick_options()),
+    EXPECT_EQ(kind_of_failure(unlabelled({alike.data(), 200, kLength}), nullptr, quick_options()),
               ErrorKind::bad_argument);
 }
 

@@ -1,0 +1,78 @@
+// See validation.h. A thousand rows at most, so plain loops over one table of similarities.
+#include "vision/validation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace imagehash::vision {
+
+namespace {
+
+constexpr int64_t kNeighbours = 10;
+
+// All rows but `self`, most similar first; equals by number.
+std::vector<int64_t> ranked(const float *similar, int64_t rows, int64_t self) {
+    std::vector<int64_t> order(rows);
+    std::iota(order.begin(), order.end(), int64_t{0});
+    order.erase(order.begin() + self);
+    std::stable_sort(order.begin(), order.end(),
+                     [similar](int64_t a, int64_t b) { return similar[a] > similar[b]; });
+    return order;
+}
+
+// NaN where nothing is relevant.
+template <typename Relevant>
+double average_precision(const std::vector<int64_t> &order, Relevant relevant) {
+    double sum = 0;
+    int64_t found = 0;
+    for (size_t i = 0; i < order.size(); i++)
+        if (relevant(order[i])) sum += static_cast<double>(++found) / (i + 1);
+    return sum / found;
+}
+
+}  // namespace
+
+double label_score(const torch::Tensor &codes, const std::vector<int32_t> &labels) {
+    auto similar = torch::mm(codes, codes.t()).contiguous();
+    int64_t rows = codes.size(0), counted = 0;
+    double sum = 0;
+    for (int64_t q = 0; q < rows; q++) {
+        if (labels[q] < 0) continue;
+        auto order = ranked(similar.data_ptr<float>() + q * rows, rows, q);
+        order.erase(std::remove_if(order.begin(), order.end(), [&](int64_t i) { return labels[i] < 0; }),
+                    order.end());
+        double precision = average_precision(order, [&](int64_t i) { return labels[i] == labels[q]; });
+        if (std::isnan(precision)) continue;
+        sum += precision;
+        counted++;
+    }
+    return counted > 0 ? sum / counted : std::numeric_limits<double>::quiet_NaN();
+}
+
+double view_score(const torch::Tensor &views, const torch::Tensor &pictures) {
+    auto similar = torch::mm(views, pictures.t());
+    auto own = similar.diagonal().unsqueeze(1);
+    auto nearer = (similar > own).sum(1), equal = (similar == own).sum(1);  // equal counts itself
+    auto rank = nearer.to(torch::kDouble) + (equal.to(torch::kDouble) + 1) / 2;
+    return (1 / rank).mean().item<double>();
+}
+
+double neighbour_score(const torch::Tensor &codes, const torch::Tensor &x) {
+    auto unit = x / x.norm(2, 1, true).clamp_min(1e-30);
+    auto near = torch::mm(unit, unit.t()).contiguous(), similar = torch::mm(codes, codes.t()).contiguous();
+    int64_t rows = codes.size(0), wanted = std::min(kNeighbours, rows - 1);
+    double sum = 0;
+    std::vector<bool> relevant(rows);
+    for (int64_t q = 0; q < rows; q++) {
+        auto truth = ranked(near.data_ptr<float>() + q * rows, rows, q);
+        std::fill(relevant.begin(), relevant.end(), false);
+        for (int64_t i = 0; i < wanted; i++) relevant[truth[i]] = true;
+        sum += average_precision(ranked(similar.data_ptr<float>() + q * rows, rows, q),
+                                 [&](int64_t i) { return relevant[i]; });
+    }
+    return sum / rows;
+}
+
+}  // namespace imagehash::vision

@@ -1,0 +1,292 @@
+// The door to training and measuring: what train_hasher() and evaluate_hasher() lean on.
+#include "vision/learn.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "vision/augment.h"
+#include "vision_test_images.h"
+
+namespace imagehash::vision {
+namespace {
+
+constexpr int kLength = 32, kClusters = 10, kViews = 2;
+
+// Points around cluster centres; views add noise along a few directions, which says nothing about a cluster.
+struct Pictures {
+    std::vector<float> embeddings, views;
+    std::vector<int32_t> labels;
+
+    LearnSet set(bool with_views, bool with_labels) const {
+        return {embeddings.data(),
+                labels.size(),
+                kLength,
+                with_views ? views.data() : nullptr,
+                with_views ? kViews : 0,
+                with_labels ? labels.data() : nullptr};
+    }
+};
+
+Pictures make_pictures(size_t count, uint64_t seed) {
+    std::mt19937_64 centre_random(1), random(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> centres(kClusters * kLength);
+    for (float &value : centres) value = normal(centre_random);
+    Pictures p;
+    for (size_t i = 0; i < count; i++) {
+        int32_t label = static_cast<int32_t>(random() % kClusters);
+        p.labels.push_back(label);
+        std::vector<float> own(kLength);
+        for (int j = 0; j < kLength; j++)
+            own[j] = 3 + centres[label * kLength + j] + 0.5f * normal(random) +
+                     (j < 6 ? 4.0f * normal(random) : 0);
+        p.embeddings.insert(p.embeddings.end(), own.begin(), own.end());
+        for (int v = 0; v < kViews; v++)
+            for (int j = 0; j < kLength; j++)
+                p.views.push_back(j < 6 ? 3 + 4.0f * normal(random) : own[j] + 0.2f * normal(random));
+    }
+    return p;
+}
+
+TrainOptions quick_options(const LearnSet &set) {
+    TrainOptions options = default_options(16, set);
+    options.hidden = 64;
+    options.epochs = 12;
+    options.batch = 64;
+    return options;
+}
+
+struct Result {
+    Status status;
+    std::vector<uint8_t> file;
+    std::vector<TrainProgress> progress;
+};
+
+Result train(const LearnSet &set, const TrainOptions &options, StopFlag stop = nullptr) {
+    Result result{};
+    Training *training;
+    result.status = train_begin(set, options, stop, &training);
+    for (bool done = false; result.status.ok() && !done;) {
+        result.progress.emplace_back();
+        result.status = train_epoch(training, stop, &result.progress.back(), &done);
+    }
+    Bytes file{};
+    if (result.status.ok()) result.status = train_result(training, &file);
+    if (result.status.ok()) result.file.assign(file.data, file.data + file.size);
+    train_free(training);
+    return result;
+}
+
+double map_of(const std::vector<uint8_t> &file, const Pictures &queries, const Pictures &collection) {
+    HasherId id;
+    HasherShape shape;
+    Evaluation e{};
+    if (!load_hasher(bytes_of(file), &id, &shape).ok()) return -1;
+    Status status =
+        evaluate_hasher(id, queries.set(false, true), collection.set(false, true), {}, nullptr, &e);
+    unload_hasher(id);
+    return status.ok() ? e.code.map : -1;
+}
+
+TEST(Learn, EveryMethodGivesAHasher) {
+    Pictures p = make_pictures(400, 2);
+    LearnSet set = p.set(false, false);
+    for (HasherMethod method :
+         {HasherMethod::autoencoder, HasherMethod::itq, HasherMethod::random_projection}) {
+        TrainOptions options = quick_options(set);
+        options.method = method;
+        Result result = train(set, options);
+        ASSERT_TRUE(result.status.ok()) << result.status.message;
+        HasherId id;
+        HasherShape shape;
+        ASSERT_TRUE(load_hasher(bytes_of(result.file), &id, &shape).ok());
+        EXPECT_EQ(shape.bits, 16);
+        EXPECT_EQ(shape.input, kLength);
+        unload_hasher(id);
+        EXPECT_EQ(train(set, options).file, result.file);
+        options.seed = 2;
+        EXPECT_NE(train(set, options).file, result.file);
+    }
+}
+
+TEST(Learn, ViewsTeachWhatToOverlook) {
+    Pictures p = make_pictures(600, 3), queries = make_pictures(100, 4);
+    Result without = train(p.set(false, false), quick_options(p.set(false, false)));
+    Result with = train(p.set(true, false), quick_options(p.set(true, false)));
+    ASSERT_TRUE(with.status.ok()) << with.status.message;
+    EXPECT_GT(with.progress.back().contrastive, 0);
+    EXPECT_GT(map_of(with.file, queries, p), map_of(without.file, queries, p) + 0.05);
+}
+
+TEST(Learn, LabelsSteer) {
+    Pictures p = make_pictures(600, 5), queries = make_pictures(100, 6);
+    Result without = train(p.set(false, false), quick_options(p.set(false, false)));
+    for (size_t i = 0; i < p.labels.size(); i += 2) p.labels[i] = -1;  // half of them is enough
+    TrainOptions options = quick_options(p.set(false, true));
+    EXPECT_GT(options.label_weight, 0);
+    Result with = train(p.set(false, true), options);
+    ASSERT_TRUE(with.status.ok()) << with.status.message;
+    EXPECT_LT(with.progress.back().labels, with.progress.front().labels);
+    EXPECT_GT(map_of(with.file, queries, p), map_of(without.file, queries, p) + 0.1);
+}
+
+TEST(Learn, KeepsTheBestEpochAndStopsEarly) {
+    Pictures p = make_pictures(400, 7);
+    LearnSet set = p.set(false, false);
+    TrainOptions options = quick_options(set);
+    options.validation_share = 0.25;
+    options.epochs = 30;
+    options.learning_rate = 0.5;  // far too high: it gets worse
+    options.patience = 3;
+    Result result = train(set, options);
+    ASSERT_TRUE(result.status.ok()) << result.status.message;
+    ASSERT_LT(result.progress.size(), 30u);
+    size_t best = 0;
+    for (size_t i = 0; i < result.progress.size(); i++) {
+        EXPECT_GE(result.progress[i].validation, 0);
+        EXPECT_LE(result.progress[i].validation, 1);
+        bool better = i == 0 || result.progress[i].validation > result.progress[best].validation;
+        EXPECT_EQ(result.progress[i].best, better);
+        if (better) best = i;
+    }
+    EXPECT_EQ(result.progress.size(), best + 1 + 3);
+
+    // The file is the best epoch's: that of a training which had no chance to get worse after it.
+    if (best > 0) {
+        options.patience = 0;
+        EXPECT_EQ(train(set, options).progress.size(), 30u);
+    }
+    options.validation_share = 0;
+    options.epochs = 2;
+    EXPECT_TRUE(std::isnan(train(set, options).progress[0].validation));
+}
+
+int polls_left;
+
+TEST(Learn, StopsWhereverItIsAsked) {
+    Pictures p = make_pictures(300, 8);
+    LearnSet set = p.set(true, true);
+    StopFlag stop = [] { return --polls_left < 0; };
+    for (HasherMethod method :
+         {HasherMethod::autoencoder, HasherMethod::itq, HasherMethod::random_projection}) {
+        TrainOptions options = quick_options(set);
+        options.method = method;
+        options.epochs = 2;
+        options.start_from_itq = true;
+        polls_left = 1 << 30;
+        ASSERT_TRUE(train(set, options, stop).status.ok());
+        int polls = (1 << 30) - polls_left;
+        for (int at = 0; at < polls; at += 1 + polls / 20) {
+            polls_left = at;
+            EXPECT_EQ(train(set, options, stop).status.kind, ErrorKind::cancelled) << at << " of " << polls;
+        }
+    }
+}
+
+TEST(Learn, RefusesWhatCannotBeLearned) {
+    Pictures p = make_pictures(200, 9);
+    auto kind = [&](LearnSet set, auto change) {
+        TrainOptions options = quick_options(set);
+        change(set, options);
+        Result result = train(set, options);
+        EXPECT_NE(result.status.message[0], result.status.ok() ? 'x' : '\0');
+        return result.status.kind;
+    };
+    auto bad = ErrorKind::bad_argument;
+    LearnSet plain = p.set(false, false), all = p.set(true, true);
+    EXPECT_EQ(kind(plain, [](LearnSet &, TrainOptions &o) { o.bits = 12; }), bad);
+    EXPECT_EQ(kind(plain, [](LearnSet &, TrainOptions &o) { o.dropout = 0; }), bad);  // both passes alike
+    EXPECT_EQ(kind(plain, [](LearnSet &, TrainOptions &o) { o.label_weight = 1; }), bad);
+    EXPECT_EQ(kind(plain, [](LearnSet &, TrainOptions &o) { o.kl_weight = 1; }), bad);
+    EXPECT_EQ(kind(plain, [](LearnSet &, TrainOptions &o) { o.temperature = 0; }), bad);
+    EXPECT_EQ(kind(plain, [](LearnSet &, TrainOptions &o) { o.learning_rate = std::nan(""); }), bad);
+    EXPECT_EQ(kind(plain, [](LearnSet &s, TrainOptions &) { s.rows = 1; }), bad);
+    EXPECT_EQ(kind(plain, [](LearnSet &s, TrainOptions &) { s.rows = 0; }), bad);
+    EXPECT_EQ(kind(plain,
+                   [](LearnSet &, TrainOptions &o) {
+                       o.method = HasherMethod::itq;
+                       o.bits = 40;
+                   }),
+              bad);
+    p.labels[7] = kMaxLabel + 1;
+    EXPECT_EQ(kind(all, [](LearnSet &, TrainOptions &) {}), bad);
+    p.labels[7] = 0;
+    p.views[123] = std::numeric_limits<float>::infinity();
+    EXPECT_EQ(kind(all, [](LearnSet &, TrainOptions &) {}), bad);
+    p.views[123] = 0;
+    p.embeddings[123] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_EQ(kind(all, [](LearnSet &, TrainOptions &) {}), bad);
+}
+
+// Whatever there is to learn from, the default recipe takes it.
+TEST(Learn, DefaultsFitSmallSets) {
+    for (size_t rows : {4, 30, 250}) {
+        Pictures p = make_pictures(rows, 10);
+        for (bool views : {false, true})
+            for (bool labels : {false, true}) {
+                TrainOptions options = default_options(8, p.set(views, labels));
+                options.epochs = 2;
+                Result result = train(p.set(views, labels), options);
+                EXPECT_TRUE(result.status.ok()) << rows << " " << result.status.message;
+            }
+    }
+}
+
+TEST(Learn, EvaluationNeedsAHasher) {
+    Pictures p = make_pictures(20, 11);
+    Evaluation e;
+    EXPECT_FALSE(evaluate_hasher(-1, p.set(false, true), p.set(false, true), {}, nullptr, &e).ok());
+}
+
+TEST(Augment, ViewsDifferAndRepeat) {
+    Buffer jpeg = encode(".jpg", gradient(300, 200));
+    cv::Mat image = decode(bytes_of(jpeg), kAmple);
+    ViewRandom random = view_random(1, bytes_of(jpeg)), again = view_random(1, bytes_of(jpeg)),
+               other = view_random(2, bytes_of(jpeg));
+    cv::Mat previous;
+    for (int i = 0; i < 20; i++) {
+        cv::Mat view = augmented_view(image, kShippedRecipe, random);
+        ASSERT_EQ(view.size(), cv::Size(224, 224));
+        ASSERT_EQ(view.type(), CV_8UC3);
+        EXPECT_EQ(cv::norm(view, augmented_view(image, kShippedRecipe, again), cv::NORM_INF), 0);
+        EXPECT_GT(cv::norm(view, augmented_view(image, kShippedRecipe, other), cv::NORM_INF), 0);
+        EXPECT_TRUE(previous.empty() || cv::norm(view, previous, cv::NORM_INF) > 0);
+        previous = view;
+    }
+    // The smallest and the thinnest pictures have views too.
+    for (cv::Size size : {cv::Size(1, 1), cv::Size(1, 500), cv::Size(500, 2)})
+        for (int i = 0; i < 20; i++)
+            EXPECT_EQ(
+                augmented_view(cv::Mat(size, CV_8UC3, cv::Scalar(1, 2, 3)), kShippedRecipe, random).rows,
+                224);
+}
+
+TEST(Augment, ViewsAreEmbedded) {
+    std::ifstream stream(SOURCE_DIR "/models/efficientnet_lite0.pt", std::ios::binary);
+    Buffer file((std::istreambuf_iterator<char>(stream)), {});
+    NetworkId id;
+    int length;
+    char note[256];
+    ASSERT_TRUE(load_network(bytes_of(file), kShippedRecipe, &id, &length, note).ok());
+    Buffer picture = encode(".jpg", gradient(600, 500));
+    std::vector<float> views(3 * length), again(3 * length), clean(length);
+    Bytes image = bytes_of(picture);
+    Status status = embed_views(id, image, kAmple, 5, 2, views.data()), each;
+    ASSERT_TRUE(status.ok()) << status.message;
+    ASSERT_TRUE(embed(id, &image, 1, kAmple, clean.data(), &each).ok());
+    ASSERT_TRUE(embed_views(id, image, kAmple, 5, 2, again.data()).ok());
+    EXPECT_EQ(views, again);
+    EXPECT_TRUE(std::equal(clean.begin(), clean.end(), views.begin()));
+    EXPECT_FALSE(std::equal(clean.begin(), clean.end(), views.begin() + length));
+    EXPECT_FALSE(std::equal(views.begin() + length, views.begin() + 2 * length, views.begin() + 2 * length));
+    picture.resize(picture.size() / 2);
+    EXPECT_EQ(embed_views(id, bytes_of(picture), kAmple, 5, 2, views.data()).kind, ErrorKind::bad_image);
+}
+
+}  // namespace
+}  // namespace imagehash::vision
