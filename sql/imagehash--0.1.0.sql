@@ -291,29 +291,96 @@ COMMENT ON FUNCTION image_info(bytea) IS
     'the stored pixels, EXIF orientation 1 to 8 (1 = upright); error 22023 where the data is no image in a known format, '
     '0A000 where the format is known but not supported';
 
-CREATE FUNCTION average_hash(image bytea) RETURNS imagehash
+-- Bit for bit those of Python's ImageHash 4.3 (with Pillow 13, SciPy, PyWavelets) on the same pixels: str() of a hash made
+-- there is a literal here. src/vision/README.md says by how many bits the decoders of JPEG move them.
+-- hash_size is 8, 16 or 32, for 64, 256 or 1024 bits.
+
+CREATE FUNCTION average_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
     AS '$libdir/imagehash_vision', 'imagehash_average_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
-COMMENT ON FUNCTION average_hash(bytea) IS
-    '64 bits: 8x8 grey pixels, each above their mean or not, row by row; method average. Source: N. Krawetz, "Looks Like It" '
-    '(2011), as average_hash() of Python ImageHash. Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels '
-    'than imagehash.max_pixels';
+COMMENT ON FUNCTION average_hash(bytea, integer) IS
+    'hash_size x hash_size grey pixels, each above their mean or not, row by row; method average. Source: N. Krawetz, '
+    '"Looks Like It" (2011); average_hash() of Python ImageHash, bit for bit on the same pixels. '
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
-CREATE FUNCTION difference_hash(image bytea) RETURNS imagehash
+CREATE FUNCTION difference_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
     AS '$libdir/imagehash_vision', 'imagehash_difference_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
-COMMENT ON FUNCTION difference_hash(bytea) IS
-    '64 bits: 9x8 grey pixels, each brighter than its left neighbour or not, row by row; method difference. Source: '
-    'N. Krawetz, "Kind of Like That" (2013), as dhash() of Python ImageHash. Errors: 22023 bad image, 0A000 format not '
-    'supported, 54000 more pixels than imagehash.max_pixels';
+COMMENT ON FUNCTION difference_hash(bytea, integer) IS
+    'hash_size + 1 x hash_size grey pixels, each brighter than its left neighbour or not, row by row; method difference. '
+    'Source: N. Krawetz, "Kind of Like That" (2013); dhash() of Python ImageHash, bit for bit on the same pixels. '
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
-CREATE FUNCTION perceptual_hash(image bytea) RETURNS imagehash
+CREATE FUNCTION difference_hash_vertical(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_vertical_difference_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION difference_hash_vertical(bytea, integer) IS
+    'hash_size x hash_size + 1 grey pixels, each brighter than the one above or not, row by row; method '
+    'vertical-difference. Source: as difference_hash; dhash_vertical() of Python ImageHash, bit for bit on the same pixels. '
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION perceptual_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
     AS '$libdir/imagehash_vision', 'imagehash_perceptual_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
-COMMENT ON FUNCTION perceptual_hash(bytea) IS
-    '64 bits: the 8x8 lowest frequencies (DCT) of 32x32 grey pixels, each above their median or not; method perceptual. '
-    'Source: N. Krawetz, "Looks Like It" (2011), as phash() of Python ImageHash. Errors: 22023 bad image, 0A000 format not '
-    'supported, 54000 more pixels than imagehash.max_pixels';
+COMMENT ON FUNCTION perceptual_hash(bytea, integer) IS
+    'the hash_size x hash_size lowest frequencies (DCT) of a grey picture four times that size, each above their median or '
+    'not; method perceptual. Source: N. Krawetz, "Looks Like It" (2011); phash() of Python ImageHash, bit for bit on the '
+    'same pixels. '
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION wavelet_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_wavelet_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION wavelet_hash(bytea, integer) IS
+    'the Haar wavelet''s approximation of hash_size x hash_size values of a grey picture without its mean, each above their '
+    'median or not; method wavelet. Source: D. Petrov, "Wavelet image hash in Python" (2016); whash() of Python ImageHash, '
+    'bit for bit on the same pixels. '
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION colour_hash(image bytea) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_colour_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION colour_hash(bytea) IS
+    '48 bits, the first 6 of them zero: the parts of the image that are black, grey, and of 6 hues faintly and strongly, 3 '
+    'bits each; method colour. colorhash() of Python ImageHash (binbits = 3), bit for bit on the same pixels: it prints 11 '
+    'hexadecimal digits, put a 0 before them. '
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION crop_resistant_hash(image bytea) RETURNS imagehash[]
+    AS '$libdir/imagehash_vision', 'imagehash_crop_resistant_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 500000;
+COMMENT ON FUNCTION crop_resistant_hash(bytea) IS
+    '1 to 180 hashes of 64 bits, the difference_hash of each bright and each dark part of the image: a cropped copy shares '
+    'some, within 16 bits (of ImageHash: 1 is enough); method crop-resistant. Source: M. Steinebach, H. Liu, Y. Yannikos, '
+    '"Efficient cropping-resistant robust image hashing" (2014); crop_resistant_hash() of Python ImageHash, bit for bit on '
+    'the same pixels. '
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION pdq_hash(image bytea) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_pdq_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION pdq_hash(bytea) IS
+    '256 bits: the 16x16 lowest frequencies of 64x64 blurred grey pixels, each above their median or not; method pdq. Text is '
+    'PDQ''s hexadecimal. Means little where pdq_quality is below 50; copies are within 31 bits. Source: Facebook, "The '
+    'TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm" (2019); compute() of Python pdqhash, bit for bit on '
+    'the same pixels. '
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION pdq_quality(image bytea) RETURNS integer
+    AS '$libdir/imagehash_vision', 'imagehash_pdq_quality'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION pdq_quality(bytea) IS
+    'how much of a picture there is for pdq_hash to hold on to, 0 to 100: the sum of the gradients at 64x64 pixels. '
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+
+CREATE FUNCTION pdq_hash_dihedral(image bytea) RETURNS imagehash[]
+    AS '$libdir/imagehash_vision', 'imagehash_pdq_hash_dihedral'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION pdq_hash_dihedral(bytea) IS
+    'eight PDQ hashes, of the image as it is, turned by 90, 180 and 270 degrees counterclockwise, mirrored top to bottom, '
+    'left to right, on the main diagonal, and on the other one: to find a picture whichever way it is turned, search for '
+    'all eight among the pdq_hash of others. As compute_dihedral() of Python pdqhash. '
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION image_embedding(image bytea) RETURNS real[]
     AS '$libdir/imagehash_vision', 'imagehash_image_embedding'

@@ -19,6 +19,9 @@ constexpr Method kMethodDifference = 2;
 constexpr Method kMethodPerceptual = 3;
 constexpr Method kMethodWavelet = 4;
 constexpr Method kMethodPdq = 5;
+constexpr Method kMethodVerticalDifference = 6;
+constexpr Method kMethodColour = 7;
+constexpr Method kMethodCropResistant = 8;
 constexpr Method kFirstSemanticMethod = 65536;
 
 // On disk and in memory. Bit 0 of the code, the first in text, is the highest bit of code[0].

@@ -14,6 +14,9 @@ static const NamedMethod named_methods[] = {
     {kMethodPerceptual, "perceptual"},
     {kMethodWavelet, "wavelet"},
     {kMethodPdq, "pdq"},
+    {kMethodVerticalDifference, "vertical-difference"},
+    {kMethodColour, "colour"},
+    {kMethodCropResistant, "crop-resistant"},
 };
 
 static const char semantic_prefix[] = "semantic-";

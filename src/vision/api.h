@@ -59,7 +59,7 @@ struct HasherShape {
     int bits;
 };
 
-enum class PerceptualHash { average, difference, perceptual };
+enum class PerceptualHash { average, difference, vertical_difference, perceptual, wavelet, colour };
 
 // What imagehash_info() tells of the libraries and a network, a name and a value each.
 struct Fact {
@@ -68,7 +68,12 @@ struct Fact {
 };
 constexpr int kMaxFacts = 16;
 
-constexpr int kPerceptualHashBytes = 8;
+constexpr int kMaxPerceptualBytes = 128;
+constexpr int kColourHashBytes = 6;
+constexpr int kSegmentHashBytes = 8;
+constexpr int kMaxSegments = 180;
+constexpr int kPdqBytes = 32;
+constexpr int kDihedralVariants = 8;
 constexpr int kMaxEmbeddingLength = 65536;
 
 // Ends threads that libraries started by being loaded, and silences them. First call of a process; starts no
@@ -78,9 +83,19 @@ Status quiet_vision_libraries() noexcept;
 // Reads the header only; no pixel is decoded.
 Status image_info(Bytes image, ImageInfo *info) noexcept;
 
-// 64 bits, first bit = highest bit of out[0].
-Status perceptual_hash(Bytes image, PerceptualHash which, const Limits &limits,
-                       uint8_t out[kPerceptualHashBytes]) noexcept;
+// size x size bits, first bit = highest bit of out[0]; size is 8, 16 or 32. Of a colour hash, which knows no
+// size, kColourHashBytes.
+Status perceptual_hash(Bytes image, PerceptualHash which, int size, const Limits &limits,
+                       uint8_t out[kMaxPerceptualBytes]) noexcept;
+
+// Difference hashes of the `count` bright and dark parts of an image.
+Status crop_resistant_hash(Bytes image, const Limits &limits, uint8_t out[kMaxSegments][kSegmentHashBytes],
+                           int *count) noexcept;
+
+// PDQ hashes of the first `variants` of the eight turns of an image in the order of pdq.h, and the quality of
+// all of them, 0 to 100.
+Status pdq_hash(Bytes image, int variants, const Limits &limits, uint8_t (*out)[kPdqBytes],
+                int *quality) noexcept;
 
 // Takes a TorchScript network, float[N,3,side,side] -> float[N,length], runs it once to learn its length,
 // and makes it ready: chooses the fastest way this LibTorch offers and checks it against the plain module.

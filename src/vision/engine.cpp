@@ -18,8 +18,10 @@
 #include "vision/guarded.h"
 #include "vision/hasher.h"
 #include "vision/network.h"
+#include "vision/pdq.h"
 #include "vision/perceptual.h"
 #include "vision/preprocess.h"
+#include "vision/segments.h"
 #include "vision/threads.h"
 
 namespace imagehash::vision {
@@ -83,15 +85,47 @@ Status image_info(Bytes image, ImageInfo *info) noexcept {
     });
 }
 
-Status perceptual_hash(Bytes image, PerceptualHash which, const Limits &limits,
-                       uint8_t out[kPerceptualHashBytes]) noexcept {
+Status perceptual_hash(Bytes image, PerceptualHash which, int size, const Limits &limits,
+                       uint8_t out[kMaxPerceptualBytes]) noexcept {
+    return guarded([&] {
+        quiet_libraries();
+        if (which != PerceptualHash::colour && !is_hash_size(size))
+            throw Error(ErrorKind::bad_argument, "hash size must be 8, 16 or 32, not " + std::to_string(size),
+                        "They give hashes of 64, 256 and 1024 bits");
+        cv::Mat pixels = decode(image, limits);
+        switch (which) {
+            case PerceptualHash::average:
+                return average_hash(pixels, size, out);
+            case PerceptualHash::difference:
+                return difference_hash(pixels, size, out);
+            case PerceptualHash::vertical_difference:
+                return vertical_difference_hash(pixels, size, out);
+            case PerceptualHash::perceptual:
+                return perceptual_hash(pixels, size, out);
+            case PerceptualHash::wavelet:
+                return wavelet_hash(pixels, size, out);
+            case PerceptualHash::colour:
+                return colour_hash(pixels, out);
+        }
+    });
+}
+
+Status crop_resistant_hash(Bytes image, const Limits &limits, uint8_t out[kMaxSegments][kSegmentHashBytes],
+                           int *count) noexcept {
     return guarded([&] {
         quiet_libraries();
         cv::Mat pixels = decode(image, limits);
-        uint64_t code = which == PerceptualHash::average      ? average_hash(pixels)
-                        : which == PerceptualHash::difference ? difference_hash(pixels)
-                                                              : perceptual_hash(pixels);
-        for (int i = 0; i < kPerceptualHashBytes; i++) out[i] = static_cast<uint8_t>(code >> (56 - 8 * i));
+        *count = 0;
+        for (const cv::Rect &segment : find_segments(pixels))
+            difference_hash(pixels(segment), 8, out[(*count)++]);
+    });
+}
+
+Status pdq_hash(Bytes image, int variants, const Limits &limits, uint8_t (*out)[kPdqBytes],
+                int *quality) noexcept {
+    return guarded([&] {
+        quiet_libraries();
+        *quality = pdq_hash(decode(image, limits), variants, out);
     });
 }
 

@@ -177,8 +177,10 @@ TEST(Engine, ImageToHash) {
     EXPECT_STREQ(info.format, "jpeg");
     EXPECT_EQ(info.width, 900);
 
-    uint8_t code[kPerceptualHashBytes];
-    EXPECT_TRUE(perceptual_hash(bytes_of(image), PerceptualHash::average, kAmple, code).ok());
+    uint8_t code[kMaxPerceptualBytes];
+    EXPECT_TRUE(perceptual_hash(bytes_of(image), PerceptualHash::average, 8, kAmple, code).ok());
+    EXPECT_EQ(perceptual_hash(bytes_of(image), PerceptualHash::average, 9, kAmple, code).kind,
+              ErrorKind::bad_argument);
 }
 
 }  // namespace
