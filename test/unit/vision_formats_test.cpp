@@ -208,6 +208,13 @@ TEST(DecodeWebp, FirstFrameOfAnAnimation) {
               "WebP image is damaged: its first frame does not fit in it");
 }
 
+TEST(DecodeWebp, IsNotHandedToOtherDecoders) {
+    Buffer webp = encode(".webp", gradient(64, 64));
+    ASSERT_GT(webp.size(), 132u);
+    for (size_t i = 0; i < 4; i++) webp[128 + i] = static_cast<uint8_t>("DICM"[i]);
+    EXPECT_EQ(error_of(webp).kind, ErrorKind::unsupported);
+}
+
 TEST(DecodeWebp, ManyFramesCostNothing) {
     cv::Mat picture(4, 4, CV_8UC3, cv::Scalar(1, 2, 3));
     EXPECT_EQ(decoded(animated_webp(picture, 0, 0, 4, 4, 20000)).size(), cv::Size(4, 4));
