@@ -424,3 +424,26 @@ COMMENT ON FUNCTION imagehash_info() IS
     'set of the distance kernels; the shipped network and hasher, their SHA-256 and method; in which way the network runs '
     '(xnnpack, onednn, plain), and whether that was checked against plain; threads. Loads the network. Errors: XX001 model '
     'file damaged';
+
+-- images that may be bad
+
+CREATE FUNCTION image_error(image bytea) RETURNS text
+    AS '$libdir/imagehash_vision', 'imagehash_image_error'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION image_error(bytea) IS
+    'why an image cannot be hashed, NULL where it can: the message of the error that the functions of images raise. The image '
+    'is decoded in full and nothing is kept of it';
+
+CREATE FUNCTION try_semantic_hash(image bytea, OUT hash imagehash, OUT sqlstate text, OUT error text) RETURNS record
+    AS '$libdir/imagehash_vision', 'imagehash_try_semantic_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+COMMENT ON FUNCTION try_semantic_hash(bytea) IS
+    'semantic_hash(image), or NULL with the reason: sqlstate 22023 bad image, 0A000 format not supported, 54000 over a limit, '
+    'and the message of the error. For loading many images of which some are bad, once a row and '
+    'in parallel: SELECT id, (t).* FROM (SELECT id, try_semantic_hash(image) AS t FROM photo OFFSET 0) s. Errors that are not the image''s are raised (57014, 53200, XX001)';
+
+CREATE FUNCTION try_perceptual_hash(image bytea, OUT hash imagehash, OUT sqlstate text, OUT error text) RETURNS record
+    AS '$libdir/imagehash_vision', 'imagehash_try_perceptual_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION try_perceptual_hash(bytea) IS
+    'perceptual_hash(image), or NULL with the reason, as try_semantic_hash';

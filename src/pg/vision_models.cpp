@@ -25,7 +25,7 @@ static LoadedHasher loaded_hasher;
 static bool model_is_loaded = false;
 static bool hasher_is_loaded = false;
 
-static int sqlstate_of(vision::ErrorKind kind) {
+int sqlstate_of(vision::ErrorKind kind) {
     switch (kind) {
         case vision::ErrorKind::bad_image:
         case vision::ErrorKind::bad_argument:

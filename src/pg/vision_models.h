@@ -26,6 +26,8 @@ bool load_shipped(bool network, bool hasher, int elevel);
 const LoadedModel *shipped_model();
 const LoadedHasher *shipped_hasher();
 
+int sqlstate_of(vision::ErrorKind kind);
+
 // ERROR if the status is not ok, with the SQLSTATE of its kind.
 void check_status(const vision::Status &status);
 void report_status(int elevel, const vision::Status &status, const char *path);

@@ -83,6 +83,9 @@ Status quiet_vision_libraries() noexcept;
 // Reads the header only; no pixel is decoded.
 Status image_info(Bytes image, ImageInfo *info) noexcept;
 
+// Decodes it and forgets the pixels: ok where it can be hashed.
+Status try_image(Bytes image, const Limits &limits) noexcept;
+
 // size x size bits, first bit = highest bit of out[0]; size is 8, 16 or 32. Of a colour hash, which knows no
 // size, kColourHashBytes.
 Status perceptual_hash(Bytes image, PerceptualHash which, int size, const Limits &limits,

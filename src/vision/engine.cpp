@@ -85,6 +85,13 @@ Status image_info(Bytes image, ImageInfo *info) noexcept {
     });
 }
 
+Status try_image(Bytes image, const Limits &limits) noexcept {
+    return guarded([&] {
+        quiet_libraries();
+        decode(image, limits);
+    });
+}
+
 Status perceptual_hash(Bytes image, PerceptualHash which, int size, const Limits &limits,
                        uint8_t out[kMaxPerceptualBytes]) noexcept {
     return guarded([&] {
