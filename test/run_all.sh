@@ -129,6 +129,7 @@ tap_report() {
     ok=$(($(count '^ok [0-9]+' "$log") - $(count '^ok [0-9]+ # skip ' "$log")))
     bad=$(count '^not ok [0-9]+( - [^#]*)?$' "$log")
     grep -E '^ok [0-9]+ # skip |skipped: ' "$log" || true
+    sed -n 's/^# measured: /   /p' "$log"
     if ((status != 0)); then
         ((bad > 0)) || bad=1
         cat "$log"
