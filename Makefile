@@ -9,6 +9,7 @@
 #   make demo            deps, build, and the demo shop               PHOTOS=/dir, KEEP=1
 #   make bench           speed as ratios, into bench/RESULTS.md      PGVECTOR=/dir, SECTIONS="knn64 writes", BENCH="--rows 50000"
 #   make models quality  train the shipped hasher anew; measure it    SHARED=../shared holds the data
+#   make fuzz            fuzz what reads foreign bytes (needs clang)  MINUTES=15, TARGETS="info decode type pages"
 #   make format clean
 
 PG_CONFIG ?= pg_config
@@ -70,6 +71,9 @@ quality: configured
 	@$(TO_BUILD) --target quality
 	$(BUILD)/quality models $(SHARED) $(BUILD)
 
+fuzz: all
+	BUILD=$(BUILD) MINUTES=$(MINUTES) TARGETS="$(TARGETS)" test/fuzz/run.sh
+
 deps:
 	@test/lib/install_deps.sh
 
@@ -79,4 +83,4 @@ format:
 clean:
 	rm -rf $(BUILD) demo/out
 
-.PHONY: all configured install installcheck check demo bench models quality deps format clean
+.PHONY: all configured install installcheck check demo bench models quality fuzz deps format clean
