@@ -55,7 +55,7 @@ demo: deps
 	BUILD=$(BUILD) demo/run.sh
 
 bench: all
-	@$(TO_BUILD) --target bare_loop make_codes flat_scan
+	@$(TO_BUILD) --target bare_loop make_codes flat_scan decode_speed
 	BUILD=$(BUILD) SHARED=$(SHARED) PGVECTOR=$(PGVECTOR) test/bench/run.sh $(if $(SECTIONS),--sections $(SECTIONS)) $(BENCH)
 
 # Another hasher is another method: hashes made with the one before do not compare with its own.
@@ -68,8 +68,9 @@ models: configured
 		sed -i "/^$(HASHER)\t/s/[0-9a-f]\{64\}/$$sha256/" models/MANIFEST.tsv
 
 quality: configured
-	@$(TO_BUILD) --target quality
+	@$(TO_BUILD) --target quality near_duplicates
 	$(BUILD)/quality models $(SHARED) $(BUILD)
+	$(BUILD)/near_duplicates models $(SHARED)/data/photos
 
 fuzz: all
 	BUILD=$(BUILD) MINUTES=$(MINUTES) TARGETS="$(TARGETS)" test/fuzz/run.sh
