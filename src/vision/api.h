@@ -33,7 +33,7 @@ using StopFlag = bool (*)();
 struct Limits {
     int64_t max_pixels;  // width x height; a JPEG may have this times ten in all its scans
     int64_t max_bytes;   // encoded
-    StopFlag stop;       // asked while a JPEG is decoded (ErrorKind::cancelled); null: never stops
+    StopFlag stop;  // asked while a JPEG, PNG or GIF is decoded (ErrorKind::cancelled); null: never stops
 };
 
 // How pixels become the input of a network, float[N,3,side,side].

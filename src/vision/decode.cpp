@@ -16,6 +16,7 @@
 #include "vision/decode_gif.h"
 #include "vision/decode_jpeg.h"
 #include "vision/decode_patch.h"
+#include "vision/decode_png.h"
 #include "vision/find_function.h"
 
 namespace imagehash::vision {
@@ -203,17 +204,6 @@ cv::Mat run_opencv(Bytes image, const ImageHeader &header) {
     return pixels;
 }
 
-// Grey pixels of the transparent value become white.
-void apply_color_key(cv::Mat &pixels, const ImageHeader &header) {
-    if (pixels.channels() != 1) return;
-    int depth = header.bit_depth, key = header.color_key;
-    if (depth < 16) key &= (1 << depth) - 1;
-    if (depth < 8) key = key * 255 / ((1 << depth) - 1);
-    cv::Mat transparent;
-    cv::compare(pixels, cv::Scalar(key), transparent, cv::CMP_EQ);
-    pixels.setTo(cv::Scalar(pixels.depth() == CV_16U ? 65535 : 255), transparent);
-}
-
 // Composes BGRA of type T on white, rounded to nearest. White gives (1 - a) of its full value to each
 // channel.
 template <class T>
@@ -261,7 +251,6 @@ cv::Mat without_alpha(const cv::Mat &pixels, Alpha alpha) {
 cv::Mat to_bgr(cv::Mat pixels, const ImageHeader &header) {
     if (pixels.depth() != CV_8U && pixels.depth() != CV_16U)
         throw Error(ErrorKind::unsupported, "images of signed or floating-point samples are not supported");
-    if (header.has_color_key) apply_color_key(pixels, header);
     if (pixels.channels() == 4)
         pixels = without_alpha(pixels, alpha_is_unused(pixels, header) ? Alpha::none : header.alpha);
     if (pixels.depth() == CV_16U) {
@@ -293,6 +282,7 @@ cv::Mat stored_pixels(Bytes image, const ImageHeader &header, int min_short_side
     if (header.format == ImageFormat::jpeg)
         return decode_jpeg(image, header, reduction(header, min_short_side), stop);
     if (header.format == ImageFormat::gif) return decode_gif(image, header, stop);
+    if (header.format == ImageFormat::png) return to_bgr(decode_png(image, header, stop), header);
     return on_canvas(to_bgr(run_opencv(image, header), header), header);
 }
 

@@ -1,4 +1,5 @@
-// The bytes that OpenCV gets to see where the file itself would mislead it, or holds more than its pixels.
+// The bytes that OpenCV, or libpng, gets to see where the file itself would mislead it, or holds more than
+// its pixels.
 #pragma once
 
 #include <cstdint>

@@ -7,11 +7,11 @@ namespace {
 
 enum ColorType { kGrey = 0, kRgb = 2, kPalette = 3, kGreyAlpha = 4, kRgba = 6 };
 
-void read_ihdr(const ByteReader &reader, size_t data, ImageHeader &header, int &color_type) {
+void read_ihdr(const ByteReader &reader, size_t data, ImageHeader &header) {
     header.width = reader.u32(data);
     header.height = reader.u32(data + 4);
     header.bit_depth = reader.u8(data + 8);
-    color_type = reader.u8(data + 9);
+    int color_type = reader.u8(data + 9);
     int depth = header.bit_depth;
     bool depth_known = depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
     bool type_known = color_type <= kRgba && color_type != 1 && color_type != 5;
@@ -19,21 +19,11 @@ void read_ihdr(const ByteReader &reader, size_t data, ImageHeader &header, int &
     if (color_type == kGreyAlpha || color_type == kRgba) header.alpha = Alpha::straight;
 }
 
-// Palette and RGB come with an alpha channel from OpenCV, grey with a transparent value does not.
-void read_trns(const ByteReader &reader, size_t data, ImageHeader &header, int color_type) {
-    if (color_type == kPalette || color_type == kRgb) header.alpha = Alpha::straight;
-    if (color_type == kGrey) {
-        header.has_color_key = true;
-        header.color_key = reader.u16(data);
-    }
-}
-
 }  // namespace
 
 ImageHeader read_png_header(Bytes image) {
     ByteReader reader(image);
     ImageHeader header{ImageFormat::png};
-    int color_type = 0;
     bool pixels = false;
     size_t at = 8;
     if (reader.matches(at + 4, "CgBI", 4)) header.unsupported = "Apple's CgBI PNG images";
@@ -46,8 +36,8 @@ ImageHeader read_png_header(Bytes image) {
         uint32_t length = reader.u32(at);
         size_t data = at + 8;
         if (!reader.has(data, static_cast<uint64_t>(length) + 4)) break;
-        if (reader.matches(at + 4, "IHDR", 4) && at == 8) read_ihdr(reader, data, header, color_type);
-        if (reader.matches(at + 4, "tRNS", 4) && !pixels) read_trns(reader, data, header, color_type);
+        if (reader.matches(at + 4, "IHDR", 4) && at == 8) read_ihdr(reader, data, header);
+        if (reader.matches(at + 4, "tRNS", 4)) header.alpha = Alpha::straight;
         bool ancillary = reader.u8(at + 4) & 0x20;
         if (ancillary && !reader.matches(at + 4, "tRNS", 4)) header.ancillary = true;
         if (reader.matches(at + 4, "eXIf", 4))

@@ -36,8 +36,6 @@ struct ImageHeader {
 
     // Facts the decoder needs and OpenCV does not tell.
     Alpha alpha = Alpha::none;
-    bool has_color_key = false;  // PNG: grey pixels of one value are transparent
-    uint16_t color_key = 0;      // in units of the file's bit depth
     int bit_depth = 8;
     bool inverted = false;          // TIFF: 16-bit grey where 0 is white
     size_t orientation_offset = 0;  // TIFF: where the tag's value lies, 0 if there is none

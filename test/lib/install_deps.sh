@@ -5,8 +5,8 @@
 set -euo pipefail
 
 build_tools=(g++ make cmake ninja-build)
-libraries=(libopencv-dev libjpeg-dev libtorch-dev libopenblas0-pthread)
-test_tools=(libgtest-dev zlib1g-dev perl libipc-run-perl)
+libraries=(libopencv-dev libjpeg-dev libpng-dev libtorch-dev libopenblas0-pthread)
+test_tools=(libgtest-dev perl libipc-run-perl)
 demo_tools=(python3 python3-psycopg2 python3-pil fonts-dejavu-core)
 
 installed() {

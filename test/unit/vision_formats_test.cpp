@@ -1,4 +1,6 @@
 // Odd pictures of ordinary formats: GIF, animations, palettes, planes, chunks that are not needed.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -209,7 +211,9 @@ TEST(DecodeWebp, FirstFrameOfAnAnimation) {
 }
 
 TEST(DecodeWebp, IsNotHandedToOtherDecoders) {
-    Buffer webp = encode(".webp", gradient(64, 64));
+    cv::Mat noise(64, 64, CV_8UC3);
+    cv::randu(noise, 0, 255);
+    Buffer webp = encode(".webp", noise);
     ASSERT_GT(webp.size(), 132u);
     for (size_t i = 0; i < 4; i++) webp[128 + i] = static_cast<uint8_t>("DICM"[i]);
     EXPECT_EQ(error_of(webp).kind, ErrorKind::unsupported);
@@ -310,6 +314,50 @@ TEST(DecodePng, AnimationIsItsDefaultImage) {
     frame.resize(26);
     png = png_with_chunk(png_with_chunk(png, "fcTL", frame), "acTL", control);
     EXPECT_EQ(cv::norm(decoded(png), picture, cv::NORM_INF), 0);
+}
+
+TEST(DecodePng, PixelsAreThoseOfOpenCv) {
+    for (int type : {CV_8UC1, CV_8UC3, CV_16UC1, CV_16UC3}) {
+        cv::Mat noise(13, 21, type);
+        cv::randu(noise, 0, type & 2 ? 65535 : 255);
+        Buffer png = encode(".png", noise);
+        EXPECT_LE(cv::norm(decoded(png), cv::imdecode(png, cv::IMREAD_COLOR), cv::NORM_INF),
+                  type & 2 ? 1 : 0);
+    }
+}
+
+size_t offset_of(const Buffer &png, const std::string &chunk) {
+    return static_cast<size_t>(std::search(png.begin(), png.end(), chunk.begin(), chunk.end()) - png.begin());
+}
+
+TEST(DecodePng, ChecksumOfThePixelsCounts) {
+    Buffer png = encode(".png", gradient(20, 10));
+    png[offset_of(png, "IEND") - 5] ^= 1;  // the checksum before it
+    EXPECT_EQ(error_of(png).message, "PNG image cannot be decoded: IDAT: CRC error");
+}
+
+// 256 MB more than the picture needs, from 256 kB; OpenCV unpacks them.
+TEST(DecodePng, NothingIsUnpackedBehindTheLastRow) {
+    Buffer header, png;
+    append_u32_be(header, 1);
+    append_u32_be(header, 1);
+    header.insert(header.end(), {8, 0, 0, 0, 0});
+    append(png, std::string("\x89PNG\r\n\x1a\n", 8));
+    for (const Buffer &chunk :
+         {png_chunk("IHDR", header), png_chunk("IDAT", deflated(Buffer(256 << 20))), png_chunk("IEND", {})})
+        png.insert(png.end(), chunk.begin(), chunk.end());
+    EXPECT_EQ(error_of(png).message, "PNG image cannot be decoded: more pixel data than pixels");
+}
+
+TEST(DecodePng, StopsWhenAskedTo) {
+    Limits limits = kAmple;
+    limits.stop = [] { return true; };
+    try {
+        decode(bytes_of(encode(".png", gradient(20, 10))), limits);
+        ADD_FAILURE();
+    } catch (const Error &error) {
+        EXPECT_EQ(error.kind, ErrorKind::cancelled);
+    }
 }
 
 TEST(DecodePng, UnknownCriticalChunkIsAnError) {
