@@ -21,9 +21,7 @@ class Server:
         self.work = options.build / "bench-data"
         self.work.mkdir(exist_ok=True)
         self.tables = {}  # datasets that are loaded, by name
-        self.connection = psycopg2.connect("")
-        self.connection.autocommit = True
-        self.cursor = self.connection.cursor()
+        self.connect()
         self.run("CREATE EXTENSION IF NOT EXISTS imagehash")
         self.run("LOAD 'imagehash'")
         # A schema of its own: two extensions may have an operator <~> on bit.
@@ -32,6 +30,27 @@ class Server:
             self.run("CREATE SCHEMA IF NOT EXISTS vector")
             self.run("CREATE EXTENSION IF NOT EXISTS vector SCHEMA vector")
         self.has_recall = bool(self.run("SELECT 1 FROM pg_settings WHERE name = 'imagehash.target_recall'"))
+
+    def connect(self):
+        self.connection = psycopg2.connect("")
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+
+    def restart(self, **settings):
+        """Restarts the server with other settings, None for those it had at first, and begins a new session."""
+        for name, value in settings.items():
+            if value is None:
+                self.run(f"ALTER SYSTEM RESET {name}")
+            else:
+                self.run(f"ALTER SYSTEM SET {name} = %s", [value])
+        data = self.value("SHOW data_directory")
+        self.connection.close()
+        command = ["pg_ctl", "restart", "--wait", "--silent", "--mode=fast", f"--pgdata={data}",
+                   f"--log={Path(data).parent / 'server.log'}"]
+        if os.geteuid() == 0:
+            command = ["runuser", "-u", "postgres", "--", *command]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+        self.connect()
 
     def run(self, statement, parameters=None):
         self.cursor.execute(statement, parameters)

@@ -16,7 +16,7 @@ python=${PYTHON:-/usr/bin/python3}
 "$python" -c 'import psycopg2' || fail "$python lacks psycopg2; run: make deps"
 
 build=$(realpath "${BUILD:-build}")
-for tool in bare_loop make_codes flat_scan; do
+for tool in bare_loop make_codes flat_scan decode_speed; do
     [[ -x $build/$tool ]] || fail "$build/$tool is not built; run: make bench"
 done
 private_install "$build"
