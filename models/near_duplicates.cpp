@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <new>
@@ -35,7 +36,8 @@ constexpr uint32_t kOrderSeed = 1;
 constexpr Limits kAllowed = {100'000'000, 1 << 30};
 constexpr size_t kVersions = 1 + std::size(kCopyKinds);  // of a picture: itself, then its copies
 constexpr int kMaxBytes = 32;
-constexpr int kMaxVariants = 8;
+constexpr int kMaxCodes = 32;  // of a picture; more segments than that are left out
+constexpr int kSegmentScale = 1000;
 
 const char kUsage[] =
     "usage: near_duplicates MODELS DIRECTORY_OF_JPEGS\n"
@@ -52,44 +54,80 @@ void check(const Status &status) {
     if (!status.ok()) die(status.message);
 }
 
-// A hash: what it is called, its length, and how the codes of a picture are made: one, or one for each
-// variant that a query asks for as well (its mirror images, say); the nearest counts.
+// Codes of one version of one picture.
+struct Codes {
+    int count;
+    uint8_t code[kMaxCodes][kMaxBytes];
+};
+
+// Of several codes of a query: those of its turns, of which the nearest to the first of the picture counts;
+// or segments, of which ImageHash counts how many have a near one in the other picture.
+enum class Several { turns, segments };
+
 struct HashKind {
     const char *name;
     int bits;
-    int variants;
-    void (*hash)(const Engine &engine, Bytes image, uint8_t (*codes)[kMaxBytes]);
+    Several several;
+    void (*hash)(const Engine &engine, Bytes image, Codes *codes);
 };
 
-template <PerceptualHash which>
-void classic(const Engine &, Bytes image, uint8_t (*codes)[kMaxBytes]) {
-    check(perceptual_hash(image, which, kAllowed, codes[0]));
+template <PerceptualHash which, int size>
+void classic(const Engine &, Bytes image, Codes *codes) {
+    uint8_t code[kMaxPerceptualBytes] = {};
+    check(perceptual_hash(image, which, size, kAllowed, code));
+    codes->count = 1;
+    memcpy(codes->code[0], code, kMaxBytes);
 }
 
-void semantic(const Engine &engine, Bytes image, uint8_t (*codes)[kMaxBytes]) {
+template <int turns>
+void pdq(const Engine &, Bytes image, Codes *codes) {
+    static_assert(kPdqBytes == kMaxBytes);
+    int quality;
+    check(pdq_hash(image, turns, kAllowed, codes->code, &quality));
+    codes->count = turns;
+}
+
+void segments(const Engine &, Bytes image, Codes *codes) {
+    uint8_t all[kMaxSegments][kSegmentHashBytes];
+    int count;
+    check(crop_resistant_hash(image, kAllowed, all, &count));
+    codes->count = std::min(count, kMaxCodes);
+    for (int i = 0; i < codes->count; i++) memcpy(codes->code[i], all[i], kSegmentHashBytes);
+}
+
+void semantic(const Engine &engine, Bytes image, Codes *codes) {
     std::vector<float> embedding(kShippedLength);
     Status decoded;
     check(embed(engine.network, &image, 1, kAllowed, embedding.data(), &decoded));
     check(decoded);
-    check(hash_embedding(engine.hasher, embedding.data(), embedding.size(), codes[0]));
+    check(hash_embedding(engine.hasher, embedding.data(), embedding.size(), codes->code[0]));
+    codes->count = 1;
 }
 
 constexpr HashKind kHashKinds[] = {
-    {"`average_hash`", 64, 1, classic<PerceptualHash::average>},
-    {"`difference_hash`", 64, 1, classic<PerceptualHash::difference>},
-    {"`perceptual_hash`", 64, 1, classic<PerceptualHash::perceptual>},
-    {"`semantic_hash`", 256, 1, semantic},
+    {"`average_hash`", 64, Several::turns, classic<PerceptualHash::average, 8>},
+    {"`difference_hash`", 64, Several::turns, classic<PerceptualHash::difference, 8>},
+    {"`difference_hash_vertical`", 64, Several::turns, classic<PerceptualHash::vertical_difference, 8>},
+    {"`perceptual_hash`", 64, Several::turns, classic<PerceptualHash::perceptual, 8>},
+    {"`wavelet_hash`", 64, Several::turns, classic<PerceptualHash::wavelet, 8>},
+    {"`difference_hash`", 256, Several::turns, classic<PerceptualHash::difference, 16>},
+    {"`perceptual_hash`", 256, Several::turns, classic<PerceptualHash::perceptual, 16>},
+    {"`colour_hash`", 8 * kColourHashBytes, Several::turns, classic<PerceptualHash::colour, 8>},
+    {"`crop_resistant_hash`", 8 * kSegmentHashBytes, Several::segments, segments},
+    {"`pdq_hash`", 256, Several::turns, pdq<1>},
+    {"`pdq_hash_dihedral` of the query", 256, Several::turns, pdq<kDihedralVariants>},
+    {"`semantic_hash`", 256, Several::turns, semantic},
 };
 constexpr size_t kHashes = std::size(kHashKinds);
 
-// All codes of one version of one picture.
-using Codes = std::array<uint8_t[kMaxVariants][kMaxBytes], kHashes>;
+// All hashes of one version of one picture.
+using AllCodes = std::array<Codes, kHashes>;
 
 // Memory that the working processes share.
 struct Shared {
     std::atomic<size_t> next{0};
     std::atomic<int64_t> nanoseconds[kHashes] = {};  // of processor time, over the unchanged pictures
-    Codes codes[1];                                  // [pictures][kVersions]
+    AllCodes codes[1];                               // [pictures][kVersions]
 };
 
 int64_t processor_time() {
@@ -111,10 +149,10 @@ Engine load_engine(const std::string &models) {
 }
 
 void hash_version(const Engine &engine, const std::vector<uint8_t> &bytes, bool timed, Shared *shared,
-                  Codes *codes) {
+                  AllCodes *codes) {
     for (size_t h = 0; h < kHashes; h++) {
         int64_t started = processor_time();
-        kHashKinds[h].hash(engine, {bytes.data(), bytes.size()}, (*codes)[h]);
+        kHashKinds[h].hash(engine, {bytes.data(), bytes.size()}, &(*codes)[h]);
         if (timed) shared->nanoseconds[h] += processor_time() - started;
     }
 }
@@ -136,7 +174,7 @@ void hash_share(const std::vector<std::string> &files, const std::string &models
 
 // Processes rather than threads, as in collections.h.
 Shared *hash_all(const std::vector<std::string> &files, const std::string &models) {
-    size_t size = sizeof(Shared) + files.size() * kVersions * sizeof(Codes);
+    size_t size = sizeof(Shared) + files.size() * kVersions * sizeof(AllCodes);
     void *memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) die("not enough memory for the codes");
     auto *shared = new (memory) Shared;
@@ -159,15 +197,38 @@ Shared *hash_all(const std::vector<std::string> &files, const std::string &model
     return shared;
 }
 
-// Of the nearest variant of the query to the picture as it is.
-int distance(const HashKind &kind, const uint8_t (*query)[kMaxBytes], const uint8_t *code) {
-    int nearest = kind.bits;
-    for (int v = 0; v < kind.variants; v++) {
-        int bits = 0;
-        for (int i = 0; i < (kind.bits + 7) / 8; i++) bits += __builtin_popcount(query[v][i] ^ code[i]);
-        nearest = std::min(nearest, bits);
-    }
+int differing_bits(const uint8_t *a, const uint8_t *b, int bits) {
+    int sum = 0;
+    for (int i = 0; i < bits / 8; i++) sum += __builtin_popcount(a[i] ^ b[i]);
+    return sum;
+}
+
+int nearest_bits(const Codes &query, const uint8_t *code, int bits) {
+    int nearest = bits;
+    for (int i = 0; i < query.count; i++)
+        nearest = std::min(nearest, differing_bits(query.code[i], code, bits));
     return nearest;
+}
+
+// ImageHash's ImageMultiHash.__sub__ for a share of a quarter, in thousandths of the query's segments: those
+// without a segment in the picture within a quarter of the bits; among equals, the mean distance of the
+// others decides.
+int segment_distance(const Codes &query, const Codes &picture, int bits) {
+    int matches = 0, sum = 0;
+    for (int i = 0; i < query.count; i++) {
+        int nearest = nearest_bits(picture, query.code[i], bits);
+        if (nearest > bits / 4) continue;
+        matches++;
+        sum += nearest;
+    }
+    if (matches == 0) return kSegmentScale;
+    double score = matches - static_cast<double>(sum) / (matches * bits);
+    return static_cast<int>(kSegmentScale * (query.count - score) / query.count);
+}
+
+int distance(const HashKind &kind, const Codes &query, const Codes &picture) {
+    return kind.several == Several::segments ? segment_distance(query, picture, kind.bits)
+                                             : nearest_bits(query, picture.code[0], kind.bits);
 }
 
 struct CopyQuality {
@@ -196,15 +257,15 @@ class Measure {
     }
 
  private:
-    const uint8_t (*codes(size_t picture, size_t version) const)[kMaxBytes] {
+    const Codes &codes(size_t picture, size_t version) const {
         return shared_->codes[picture * kVersions + version][hash_];
     }
 
     int radius() const {
-        std::vector<int> nearest(kQueries, kind_.bits);
+        std::vector<int> nearest(kQueries, kSegmentScale);
         for (size_t q = 0; q < kQueries; q++)
             for (size_t p = 0; p < pictures_; p++)
-                if (p != q) nearest[q] = std::min(nearest[q], distance(kind_, codes(q, 0), codes(p, 0)[0]));
+                if (p != q) nearest[q] = std::min(nearest[q], distance(kind_, codes(q, 0), codes(p, 0)));
         auto allowed = static_cast<size_t>(kFalseMatches * kQueries) - 1;
         std::nth_element(nearest.begin(), nearest.begin() + allowed, nearest.end());
         return nearest[allowed] - 1;
@@ -213,10 +274,10 @@ class Measure {
     CopyQuality of_copies(size_t copy, int radius) const {
         CopyQuality quality{};
         for (size_t q = 0; q < kQueries; q++) {
-            int own = distance(kind_, codes(q, copy), codes(q, 0)[0]);
+            int own = distance(kind_, codes(q, copy), codes(q, 0));
             size_t nearer = 0, ties = 0;
             for (size_t p = 0; p < pictures_; p++) {
-                int d = distance(kind_, codes(q, copy), codes(p, 0)[0]);
+                int d = distance(kind_, codes(q, copy), codes(p, 0));
                 nearer += d < own;
                 ties += d == own;
             }
@@ -252,6 +313,8 @@ void print_tables(const std::vector<HashQuality> &all) {
         "hash | bits | radius");
     for (size_t h = 0; h < kHashes; h++) {
         std::string radius = all[h].radius < 0 ? "none" : std::to_string(all[h].radius);
+        if (kHashKinds[h].several == Several::segments)
+            radius = std::to_string(100 * all[h].radius / kSegmentScale) + " % of segments";
         std::printf("| %s | %d | %s |", kHashKinds[h].name, kHashKinds[h].bits, radius.c_str());
         for (const CopyQuality &copy : all[h].copies) std::printf(" %.3f |", copy.recall_within);
         std::printf("\n");
