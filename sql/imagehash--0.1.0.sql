@@ -447,3 +447,171 @@ CREATE FUNCTION try_perceptual_hash(image bytea, OUT hash imagehash, OUT sqlstat
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION try_perceptual_hash(bytea) IS
     'perceptual_hash(image), or NULL with the reason, as try_semantic_hash';
+
+-- The same with a model or hasher by name. Their rows never change (see below), so these are immutable too.
+
+CREATE FUNCTION image_embedding(image bytea, model text) RETURNS real[]
+    AS '$libdir/imagehash_vision', 'imagehash_image_embedding_by'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+COMMENT ON FUNCTION image_embedding(bytea, text) IS
+    'the output of a network in imagehash.image_model, by its name. Errors as image_embedding(bytea), and 42704 no such model, '
+    '42501 no SELECT on imagehash.image_model, 58P01 its file cannot be read on this server, XX001 it is another file now';
+
+CREATE FUNCTION semantic_hash(image bytea, hasher text) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_image_by'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+COMMENT ON FUNCTION semantic_hash(bytea, text) IS
+    'the hash of an image by a hasher in imagehash.hasher: semantic_hash(image_embedding(image, its model), hasher). Errors as '
+    'image_embedding(bytea, text), and 42704 no such hasher, or its model is not registered; 42501 no SELECT on imagehash.hasher';
+
+CREATE FUNCTION semantic_hash(embedding real[], hasher text) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_embedding_by'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
+COMMENT ON FUNCTION semantic_hash(real[], text) IS
+    'the hash of an embedding by a hasher in imagehash.hasher. Errors as semantic_hash(real[]), and 42704 no such hasher, 42501 '
+    'no SELECT on imagehash.hasher';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- models and hashers
+-- ---------------------------------------------------------------------------------------------------------
+-- What a hash was made with is a row that never changes, so functions that look one up by name are immutable. The
+-- tables lie in a schema of their own, wherever the functions lie.
+
+CREATE SCHEMA imagehash;
+COMMENT ON SCHEMA imagehash IS 'models and hashers of extension imagehash, and what keeps hashes up to date with them';
+GRANT USAGE ON SCHEMA imagehash TO PUBLIC;
+
+CREATE TABLE imagehash.image_model (
+    name text COLLATE "C" PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 48),
+    file text NOT NULL,
+    sha256 bytea NOT NULL UNIQUE CHECK (octet_length(sha256) = 32),
+    side integer NOT NULL,
+    short_side integer NOT NULL,
+    mean real[] NOT NULL,
+    scale real[] NOT NULL,
+    channels text NOT NULL CHECK (channels IN ('rgb', 'bgr')),
+    length integer NOT NULL,
+    created timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by name NOT NULL DEFAULT current_user
+);
+COMMENT ON TABLE imagehash.image_model IS
+    'networks that turn an image into an embedding, entered by image_model_create(); rows never change';
+COMMENT ON COLUMN imagehash.image_model.file IS
+    'TorchScript file on the server; one without a directory is shipped with the extension';
+COMMENT ON COLUMN imagehash.image_model.sha256 IS 'of the file; another file at that path is refused';
+COMMENT ON COLUMN imagehash.image_model.side IS 'height and width of the input, pixels';
+COMMENT ON COLUMN imagehash.image_model.short_side IS
+    'the short side of an image is resized to this, and the centre cut out; 0: the image is squashed to the input';
+COMMENT ON COLUMN imagehash.image_model.mean IS 'of red, green, blue, 0 to 255: input = (pixel - mean) / scale';
+COMMENT ON COLUMN imagehash.image_model.scale IS 'of red, green, blue: input = (pixel - mean) / scale';
+COMMENT ON COLUMN imagehash.image_model.channels IS 'their order in the input';
+COMMENT ON COLUMN imagehash.image_model.length IS 'values of an embedding';
+
+CREATE TABLE imagehash.hasher (
+    name text COLLATE "C" PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 48),
+    bits integer NOT NULL,
+    method text NOT NULL,
+    model_sha256 bytea NOT NULL CHECK (octet_length(model_sha256) = 32),
+    weights bytea,
+    recipe jsonb NOT NULL DEFAULT '{}',
+    quality jsonb NOT NULL DEFAULT '{}',
+    created timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by name NOT NULL DEFAULT current_user
+);
+-- Floats do not shrink.
+ALTER TABLE imagehash.hasher ALTER weights SET STORAGE EXTERNAL;
+COMMENT ON TABLE imagehash.hasher IS
+    'what turns an embedding into bits, entered by train_hasher() and hasher_import(); rows never change; who may SELECT '
+    'may hash with them';
+COMMENT ON COLUMN imagehash.hasher.method IS 'of its hashes, as imagehash_method() says it';
+COMMENT ON COLUMN imagehash.hasher.model_sha256 IS 'of the network whose embeddings it takes: image_model.sha256';
+COMMENT ON COLUMN imagehash.hasher.weights IS
+    'a file of the format in src/vision/hasher.h; null: shipped with the extension, in a file';
+COMMENT ON COLUMN imagehash.hasher.recipe IS 'how it was trained, or where it came from';
+COMMENT ON COLUMN imagehash.hasher.quality IS 'as measured when it was trained';
+
+INSERT INTO imagehash.image_model (name, file, sha256, side, short_side, mean, scale, channels, length) VALUES
+    ('@SHIPPED_NETWORK@', '@SHIPPED_NETWORK_FILE@', '\x@SHIPPED_NETWORK_SHA256@', 224, 256,
+     '{127,127,127}', '{128,128,128}', 'rgb', 1280);
+INSERT INTO imagehash.hasher (name, bits, method, model_sha256, recipe) VALUES
+    ('@SHIPPED_HASHER@', 256, 'semantic-@SHIPPED_METHOD@', '\x@SHIPPED_NETWORK_SHA256@',
+     '{"file": "@SHIPPED_HASHER_FILE@", "sha256": "@SHIPPED_HASHER_SHA256@"}');
+
+GRANT SELECT ON imagehash.image_model, imagehash.hasher TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('imagehash.image_model', $$WHERE file LIKE '/%'$$);
+SELECT pg_catalog.pg_extension_config_dump('imagehash.hasher', 'WHERE weights IS NOT NULL');
+
+CREATE FUNCTION imagehash.keep_catalogue_rows() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'imagehash_keep_catalogue_rows' LANGUAGE C;
+COMMENT ON FUNCTION imagehash.keep_catalogue_rows() IS
+    'trigger: refuses UPDATE and TRUNCATE (55000); refuses DELETE of what is shipped (55000) or used (2BP01)';
+CREATE FUNCTION imagehash.carry_catalogue_rows() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'imagehash_carry_catalogue_rows' LANGUAGE C
+    SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET extra_float_digits = 1 SET bytea_output = 'hex';
+COMMENT ON FUNCTION imagehash.carry_catalogue_rows() IS
+    'trigger: keeps a function beside each row, imagehash."hasher NAME"() or imagehash."image_model NAME"(), that returns '
+    'it: pg_restore makes functions before it fills tables, so generated columns find their hasher; and tells other sessions';
+REVOKE ALL ON FUNCTION imagehash.keep_catalogue_rows(), imagehash.carry_catalogue_rows() FROM PUBLIC;
+
+CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON imagehash.image_model
+    FOR EACH ROW EXECUTE FUNCTION imagehash.keep_catalogue_rows();
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON imagehash.image_model
+    FOR EACH STATEMENT EXECUTE FUNCTION imagehash.keep_catalogue_rows();
+CREATE TRIGGER carry AFTER INSERT OR DELETE ON imagehash.image_model
+    FOR EACH ROW EXECUTE FUNCTION imagehash.carry_catalogue_rows();
+CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON imagehash.hasher
+    FOR EACH ROW EXECUTE FUNCTION imagehash.keep_catalogue_rows();
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON imagehash.hasher
+    FOR EACH STATEMENT EXECUTE FUNCTION imagehash.keep_catalogue_rows();
+CREATE TRIGGER carry AFTER INSERT OR DELETE ON imagehash.hasher
+    FOR EACH ROW EXECUTE FUNCTION imagehash.carry_catalogue_rows();
+-- In a subscription's worker too.
+ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER keep;
+ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER keep_all;
+ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER carry;
+ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER keep;
+ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER keep_all;
+ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER carry;
+
+CREATE FUNCTION image_model_create(name text, file text, sha256 text, recipe jsonb) RETURNS integer
+    AS '$libdir/imagehash_vision', 'imagehash_image_model_create' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION image_model_create(text, text, text, jsonb) IS
+    'enters a TorchScript network, float[N,3,side,side] -> float[N,length], in imagehash.image_model, after one run of it, and '
+    'returns length. file: absolute path, the same on every server that hashes; sha256: 64 hexadecimal digits. recipe: '
+    'side (pixels, 8 to 2048); short_side (default side; the image''s short side becomes this and the centre is cut out; 0: '
+    'squashed to side x side); mean, std (a number or [red, green, blue], of pixels from 0 to 255: input = (pixel - mean) / '
+    'std; 255 times what torchvision says); channels (rgb or bgr, default rgb); layout (nchw). Loading a file runs what is '
+    'in it, so superusers only. Errors: 42501, 42710 name or file exists already, 22023 recipe or sha256, 58P01 file, XX001 '
+    'another file or no such network';
+
+CREATE FUNCTION drop_image_model(name text) RETURNS void
+    AS 'MODULE_PATHNAME', 'imagehash_drop_image_model' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION drop_image_model(text) IS
+    'removes a model from imagehash.image_model; superusers and the owner of the extension. Errors: 42704 no such model, '
+    '42501, 55000 shipped with the extension, 2BP01 hashers or expressions use it (listed in the detail)';
+
+CREATE FUNCTION hasher_import(name text, model text, weights bytea, recipe jsonb DEFAULT '{}') RETURNS text
+    AS '$libdir/imagehash_vision', 'imagehash_hasher_import' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION hasher_import(text, text, bytea, jsonb) IS
+    'enters a hasher made elsewhere in imagehash.hasher and returns the method of its hashes. weights: a file of the format '
+    'in src/vision/hasher.h, as the column weights of another database holds it; recipe is kept as it is. EXECUTE is '
+    'granted by the owner. Errors: 42710 the name exists, 42704 no such model, 22023 weights or name';
+REVOKE ALL ON FUNCTION hasher_import(text, text, bytea, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION drop_hasher(name text) RETURNS void
+    AS 'MODULE_PATHNAME', 'imagehash_drop_hasher' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION drop_hasher(text) IS
+    'removes a hasher; who created it, superusers and the owner of the extension. Refused (2BP01, listed in the detail) '
+    'while an expression that calls semantic_hash names it as a constant: generated columns, defaults, indexes, constraints, '
+    'views, rules, triggers, policies, statistics, bodies of functions. Not seen: names that are computed or kept in tables, '
+    'SQL outside of the database, hashes stored in plain columns. Errors: 42704, 42501, 55000 shipped with the extension';
+
+CREATE PROCEDURE imagehash.rehash("table" regclass, hash_column name, source_column name, hasher text,
+                                  batch integer DEFAULT 200)
+    AS 'MODULE_PATHNAME', 'imagehash_rehash' LANGUAGE C;
+COMMENT ON PROCEDURE imagehash.rehash(regclass, name, name, text, integer) IS
+    'sets hash_column = semantic_hash(source_column, hasher) where it is null or of another method, about batch rows a '
+    'transaction, until a pass over the table finds none; source_column is an image (bytea) or an embedding (real[]). With the '
+    'rights of the caller. Stopped at any point, it goes on where it was when called again. Errors: 22023, 25001 in a '
+    'transaction block, 42704; and those of semantic_hash';

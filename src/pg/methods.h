@@ -15,6 +15,19 @@ void method_name(Method method, char name[kMethodNameSize]);
 // unknown method is written by leaving it out.
 bool method_by_name(const char *name, int length, Method *method);
 
+// The two for semantic methods alone; inline, for the vision module.
+inline void semantic_method_name(Method method, char name[kMethodNameSize]) {
+    snprintf(name, kMethodNameSize, "semantic-%08x", method);
+}
+inline bool semantic_method_from_name(const char *name, Method *method) {
+    constexpr size_t prefix = sizeof("semantic-") - 1;
+    if (strlen(name) != prefix + 8 || strncmp(name, "semantic-", prefix) != 0 ||
+        strspn(name + prefix, "0123456789abcdef") != 8)
+        return false;
+    *method = static_cast<Method>(strtoul(name + prefix, nullptr, 16));
+    return *method >= kFirstSemanticMethod;
+}
+
 // ERROR unless a distance between the two is defined: same length, and not of two known, different methods.
 void require_comparable(const ImageHash *a, const ImageHash *b);
 

@@ -13,13 +13,6 @@ extern "C" {
 
 namespace imagehash::pg {
 
-// A model file in memory (palloc).
-struct ModelFile {
-    char path[2 * MAXPGPATH];
-    uint8 *data;
-    Size size;
-};
-
 static LoadedModel loaded_model;
 static LoadedHasher loaded_hasher;
 static bool model_is_loaded = false;
@@ -59,58 +52,31 @@ void check_status(const vision::Status &status) {
     if (!status.ok()) report_status(ERROR, status, nullptr);
 }
 
-static bool read_model_file(const char *name, int elevel, ModelFile *file) {
-    char share[MAXPGPATH];
-    get_share_path(my_exec_path, share);
-    snprintf(file->path, sizeof(file->path), "%s/imagehash/%s", share, name);
-    FILE *stream = AllocateFile(file->path, PG_BINARY_R);
-    struct stat status;
-    bool good = stream != nullptr && fstat(fileno(stream), &status) == 0;
-    if (good) {
-        file->size = status.st_size;
-        file->data = static_cast<uint8 *>(palloc_extended(Max(file->size, 1), MCXT_ALLOC_HUGE));
-        errno = 0;
-        good = fread(file->data, 1, file->size, stream) == file->size;
-    }
-    if (!good)
-        ereport(elevel,
-                (errcode_for_file_access(), errmsg("could not read model file \"%s\": %m", file->path),
-                 errhint("Reinstall the extension imagehash; its models belong to it.")));
-    if (stream != nullptr) FreeFile(stream);
-    return good;
+void sha256_text(const uint8 sha256[kSha256Bytes], char text[kSha256Digits + 1]) {
+    for (int i = 0; i < kSha256Bytes; i++) snprintf(text + 2 * i, 3, "%02x", sha256[i]);
+}
+
+bool sha256_from_text(const char *text, int length, uint8 sha256[kSha256Bytes]) {
+    if (length != kSha256Digits || strspn(text, "0123456789abcdefABCDEF") < kSha256Digits) return false;
+    return hex_decode(text, length, reinterpret_cast<char *>(sha256)) == kSha256Bytes;
 }
 
 // SHA-256 over one or two pieces.
-static void sha256(const ModelFile *first, const ModelFile *second, uint8 digest[PG_SHA256_DIGEST_LENGTH]) {
+static void sha256_of(vision::Bytes first, vision::Bytes second, uint8 digest[kSha256Bytes]) {
     pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
-    if (pg_cryptohash_init(context) < 0 || pg_cryptohash_update(context, first->data, first->size) < 0 ||
-        (second && pg_cryptohash_update(context, second->data, second->size) < 0) ||
-        pg_cryptohash_final(context, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+    if (pg_cryptohash_init(context) < 0 || pg_cryptohash_update(context, first.data, first.size) < 0 ||
+        (second.data && pg_cryptohash_update(context, second.data, second.size) < 0) ||
+        pg_cryptohash_final(context, digest, kSha256Bytes) < 0)
         ereport(ERROR,
                 (errcode(ERRCODE_INTERNAL_ERROR),
                  errmsg("could not compute SHA-256 of a model file: %s", pg_cryptohash_error(context))));
     pg_cryptohash_free(context);
 }
 
-static bool check_pinned(const ModelFile *file, const char *expected, int elevel) {
-    uint8 digest[PG_SHA256_DIGEST_LENGTH];
-    char actual[2 * PG_SHA256_DIGEST_LENGTH + 1];
-    sha256(file, nullptr, digest);
-    for (int i = 0; i < PG_SHA256_DIGEST_LENGTH; i++) snprintf(actual + 2 * i, 3, "%02x", digest[i]);
-    if (strcmp(actual, expected) == 0) return true;
-    ereport(elevel,
-            (errcode(ERRCODE_DATA_CORRUPTED),
-             errmsg("model file \"%s\" is not the one this version of imagehash was built with", file->path),
-             errdetail("Its SHA-256 is %s, expected is %s.", actual, expected),
-             errhint("Reinstall the extension imagehash; its models belong to it.")));
-    return false;
-}
-
-// The first four bytes of the SHA-256 over network and hasher that do not fall among the built-in methods.
-static Method method_of(const ModelFile *network, const ModelFile *hasher) {
-    uint8 digest[PG_SHA256_DIGEST_LENGTH];
-    sha256(network, hasher, digest);
-    for (int i = 0; i + 4 <= PG_SHA256_DIGEST_LENGTH; i += 4) {
+Method method_of(vision::Bytes network, vision::Bytes hasher) {
+    uint8 digest[kSha256Bytes];
+    sha256_of(network, hasher, digest);
+    for (int i = 0; i + 4 <= kSha256Bytes; i += 4) {
         Method method =
             static_cast<Method>(digest[i]) << 24 | digest[i + 1] << 16 | digest[i + 2] << 8 | digest[i + 3];
         if (method >= kFirstSemanticMethod) return method;
@@ -118,43 +84,121 @@ static Method method_of(const ModelFile *network, const ModelFile *hasher) {
     return kFirstSemanticMethod;
 }
 
-static bool hand_over_network(const ModelFile *file, int elevel) {
+static void report_unreadable(const ModelFile *file, int elevel) {
+    if (!file->model) {
+        ereport(elevel,
+                (errcode_for_file_access(), errmsg("could not read model file \"%s\": %m", file->path),
+                 errhint("Reinstall the extension imagehash; its models belong to it.")));
+        return;
+    }
+    char expected[kSha256Digits + 1];
+    sha256_text(file->sha256, expected);
+    ereport(elevel,
+            (errcode_for_file_access(),
+             errmsg("could not read file \"%s\" of model \"%s\": %m", file->path, file->model),
+             errdetail("Its SHA-256 is %s.", expected),
+             errhint("Put the file there, on every server that hashes with this model: restored copies and "
+                     "standbys too.")));
+}
+
+static bool check_pinned(const ModelFile *file, vision::Bytes bytes, int elevel) {
+    uint8 digest[kSha256Bytes];
+    sha256_of(bytes, {}, digest);
+    if (memcmp(digest, file->sha256, kSha256Bytes) == 0) return true;
+    char actual[kSha256Digits + 1], expected[kSha256Digits + 1];
+    sha256_text(digest, actual);
+    sha256_text(file->sha256, expected);
+    if (file->model)
+        ereport(elevel,
+                (errcode(ERRCODE_DATA_CORRUPTED),
+                 errmsg("file \"%s\" is not the one registered as model \"%s\"", file->path, file->model),
+                 errdetail("Its SHA-256 is %s, expected is %s.", actual, expected),
+                 errhint("Put the registered file back; another network is another model, with a "
+                         "file and a name of its own.")));
+    else
+        ereport(elevel, (errcode(ERRCODE_DATA_CORRUPTED),
+                         errmsg("model file \"%s\" is not the one this version of imagehash was built with",
+                                file->path),
+                         errdetail("Its SHA-256 is %s, expected is %s.", actual, expected),
+                         errhint("Reinstall the extension imagehash; its models belong to it.")));
+    return false;
+}
+
+bool read_model_file(const ModelFile *file, int elevel, vision::Bytes *bytes) {
+    FILE *stream = AllocateFile(file->path, PG_BINARY_R);
+    struct stat status;
+    bool good = stream != nullptr && fstat(fileno(stream), &status) == 0;
+    if (good && !S_ISREG(status.st_mode)) {
+        errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+        good = false;
+    }
+    uint8 *data = nullptr;
+    if (good) {
+        data = static_cast<uint8 *>(palloc_extended(Max(status.st_size, 1), MCXT_ALLOC_HUGE));
+        errno = 0;
+        good = fread(data, 1, status.st_size, stream) == static_cast<size_t>(status.st_size);
+    }
+    if (!good) report_unreadable(file, elevel);
+    if (stream != nullptr) FreeFile(stream);
+    if (!good) return false;
+    *bytes = {data, static_cast<size_t>(status.st_size)};
+    return check_pinned(file, *bytes, elevel);
+}
+
+static ModelFile shipped_file(const char *name, const char *sha256) {
+    char share[MAXPGPATH];
+    get_share_path(my_exec_path, share);
+    ModelFile file = {psprintf("%s/imagehash/%s", share, name), {}, nullptr};
+    sha256_from_text(sha256, strlen(sha256), file.sha256);
+    return file;
+}
+
+ModelFile shipped_network_file() {
+    return shipped_file(IMAGEHASH_NETWORK_FILE, IMAGEHASH_NETWORK_SHA256);
+}
+
+static bool hand_over_network(const ModelFile *file, vision::Bytes bytes, const vision::InputRecipe &recipe,
+                              int elevel, LoadedModel *model) {
     char note[256];
-    vision::Status status =
-        vision::load_network(vision::Bytes{file->data, file->size}, vision::kShippedRecipe,
-                             &loaded_model.network, &loaded_model.length, note);
+    vision::Status status = vision::load_network(bytes, recipe, &model->network, &model->length, note);
     if (!status.ok()) report_status(elevel, status, file->path);
     if (note[0] != '\0') ereport(WARNING, (errmsg("%s", note)));
-    model_is_loaded = status.ok();
     return status.ok();
 }
 
-static bool hand_over_hasher(const ModelFile *network, const ModelFile *file, int elevel) {
-    loaded_hasher.method = method_of(network, file);
-    vision::Status status = vision::load_hasher(vision::Bytes{file->data, file->size}, &loaded_hasher.hasher,
-                                                &loaded_hasher.shape);
-    if (!status.ok()) report_status(elevel, status, file->path);
-    hasher_is_loaded = status.ok();
-    return status.ok();
+LoadedModel load_network_of(const ModelFile *file, vision::Bytes bytes, const vision::InputRecipe &recipe) {
+    LoadedModel model;
+    hand_over_network(file, bytes, recipe, ERROR, &model);
+    return model;
+}
+
+static bool load_shipped_network(int elevel) {
+    ModelFile file = shipped_network_file();
+    vision::Bytes bytes = {};
+    bool good = read_model_file(&file, elevel, &bytes) &&
+                hand_over_network(&file, bytes, vision::kShippedRecipe, elevel, &loaded_model);
+    if (bytes.data) pfree(const_cast<uint8_t *>(bytes.data));
+    return good;
+}
+
+static bool load_shipped_hasher(int elevel) {
+    ModelFile file = shipped_file(IMAGEHASH_HASHER_FILE, IMAGEHASH_HASHER_SHA256);
+    vision::Bytes bytes = {};
+    bool good = read_model_file(&file, elevel, &bytes);
+    if (good) {
+        loaded_hasher.method = IMAGEHASH_HASHER_METHOD;
+        vision::Status status = vision::load_hasher(bytes, &loaded_hasher.hasher, &loaded_hasher.shape);
+        good = status.ok();
+        if (!good) report_status(elevel, status, file.path);
+    }
+    if (bytes.data) pfree(const_cast<uint8_t *>(bytes.data));
+    return good;
 }
 
 bool load_shipped(bool network, bool hasher, int elevel) {
-    network = network && !model_is_loaded;
-    hasher = hasher && !hasher_is_loaded;
-    if (!network && !hasher) return true;
-
-    // The network's bytes are part of the method, so a hasher needs them too.
-    ModelFile network_file = {}, hasher_file = {};
-    bool good = read_model_file(IMAGEHASH_NETWORK_FILE, elevel, &network_file) &&
-                check_pinned(&network_file, IMAGEHASH_NETWORK_SHA256, elevel);
-    if (good && network) good = hand_over_network(&network_file, elevel);
-    if (good && hasher)
-        good = read_model_file(IMAGEHASH_HASHER_FILE, elevel, &hasher_file) &&
-               check_pinned(&hasher_file, IMAGEHASH_HASHER_SHA256, elevel) &&
-               hand_over_hasher(&network_file, &hasher_file, elevel);
-    if (network_file.data) pfree(network_file.data);
-    if (hasher_file.data) pfree(hasher_file.data);
-    return good;
+    if (network && !model_is_loaded) model_is_loaded = load_shipped_network(elevel);
+    if (hasher && !hasher_is_loaded) hasher_is_loaded = load_shipped_hasher(elevel);
+    return (!network || model_is_loaded) && (!hasher || hasher_is_loaded);
 }
 
 const LoadedModel *shipped_model() {

@@ -1,11 +1,14 @@
-// The shipped weights: found in the share directory, checked against the hashes compiled in, loaded once a
-// session.
+// Files of models: read, checked against the SHA-256 they are pinned by, loaded once a session. The shipped
+// ones lie in the share directory and are pinned by the binary, others where the catalogue says.
 #pragma once
 
 #include "pg/imagehash.h"
 #include "vision/api.h"
 
 namespace imagehash::pg {
+
+constexpr int kSha256Bytes = 32;
+constexpr int kSha256Digits = 2 * kSha256Bytes;
 
 struct LoadedModel {
     vision::NetworkId network;
@@ -27,6 +30,30 @@ const LoadedModel *shipped_model();
 const LoadedHasher *shipped_hasher();
 
 int sqlstate_of(vision::ErrorKind kind);
+
+// A file that a model is read from, and what it must be.
+struct ModelFile {
+    const char *path;
+    uint8 sha256[kSha256Bytes];
+    const char *model;  // name of the model in messages; null: shipped with the extension
+};
+
+// Path and pin of the shipped network (palloc).
+ModelFile shipped_network_file();
+
+// The bytes (palloc), which are those that the file is pinned by. Else ereport(elevel), and false if it
+// returns.
+bool read_model_file(const ModelFile *file, int elevel, vision::Bytes *bytes);
+
+// Makes a network ready and keeps it for the life of the session; ERROR where it is none.
+LoadedModel load_network_of(const ModelFile *file, vision::Bytes bytes, const vision::InputRecipe &recipe);
+
+// The first four bytes of the SHA-256 over network and hasher that do not fall among the built-in methods.
+Method method_of(vision::Bytes network, vision::Bytes hasher);
+
+// Lower-case digits with a final zero.
+void sha256_text(const uint8 sha256[kSha256Bytes], char text[kSha256Digits + 1]);
+bool sha256_from_text(const char *text, int length, uint8 sha256[kSha256Bytes]);
 
 // ERROR if the status is not ok, with the SQLSTATE of its kind.
 void check_status(const vision::Status &status);

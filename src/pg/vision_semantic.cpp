@@ -3,6 +3,7 @@
 // One forward pass cannot be interrupted, so interrupts are looked for around it: a cancelled bulk hash stops
 // within one image.
 #include "pg/vision_arguments.h"
+#include "pg/vision_catalogue.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -11,9 +12,8 @@ extern "C" {
 
 using namespace imagehash;
 
-// palloc'd, of pg::shipped_model()->length values.
-static float *embed_argument(FunctionCallInfo fcinfo) {
-    const pg::LoadedModel *model = pg::shipped_model();
+// palloc'd, of model->length values.
+static float *embed_argument(FunctionCallInfo fcinfo, const pg::LoadedModel *model) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
     pg::check_status(vision::set_threads(pg::threads_of_session()));
@@ -27,29 +27,22 @@ static float *embed_argument(FunctionCallInfo fcinfo) {
     return embedding;
 }
 
-static pg::ImageHash *semantic(const float *embedding, int length) {
-    const pg::LoadedHasher *hasher = pg::shipped_hasher();
+static pg::ImageHash *semantic(const pg::LoadedHasher *hasher, const float *embedding, int length) {
     pg::ImageHash *hash = pg::make_imagehash(hasher->shape.bits, hasher->method);
     pg::check_status(vision::hash_embedding(hasher->hasher, embedding, length, hash->code));
     return hash;
 }
 
-IMAGEHASH_FUNCTION(imagehash_image_embedding) {
-    pg::load_shipped(true, false, ERROR);
-    float *embedding = embed_argument(fcinfo);
-    int length = pg::shipped_model()->length;
-    Datum *elements = static_cast<Datum *>(palloc(sizeof(Datum) * length));
-    for (int i = 0; i < length; i++) elements[i] = Float4GetDatum(embedding[i]);
-    PG_RETURN_ARRAYTYPE_P(construct_array(elements, length, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
+static Datum embedding_datum(FunctionCallInfo fcinfo, const pg::LoadedModel *model) {
+    float *embedding = embed_argument(fcinfo, model);
+    Datum *elements = static_cast<Datum *>(palloc(sizeof(Datum) * model->length));
+    for (int i = 0; i < model->length; i++) elements[i] = Float4GetDatum(embedding[i]);
+    return PointerGetDatum(
+        construct_array(elements, model->length, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
 }
 
-IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image) {
-    pg::load_shipped(true, true, ERROR);
-    float *embedding = embed_argument(fcinfo);
-    PG_RETURN_POINTER(semantic(embedding, pg::shipped_model()->length));
-}
-
-IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_embedding) {
+// Argument 0: an array without nulls.
+static ArrayType *embedding_argument(FunctionCallInfo fcinfo) {
     ArrayType *array = PG_GETARG_ARRAYTYPE_P(0);
     if (ARR_NDIM(array) > 1)
         ereport(ERROR,
@@ -57,9 +50,49 @@ IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_embedding) {
                  errdetail("It has %d dimensions.", ARR_NDIM(array))));
     if (array_contains_nulls(array))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("embedding must not contain nulls")));
-    pg::load_shipped(false, true, ERROR);
+    return array;
+}
+
+static pg::ImageHash *semantic_of_array(const pg::LoadedHasher *hasher, ArrayType *array) {
     int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-    pg::ImageHash *hash = semantic(reinterpret_cast<const float *>(ARR_DATA_PTR(array)), length);
+    return semantic(hasher, reinterpret_cast<const float *>(ARR_DATA_PTR(array)), length);
+}
+
+IMAGEHASH_FUNCTION(imagehash_image_embedding) {
+    pg::load_shipped(true, false, ERROR);
+    return embedding_datum(fcinfo, pg::shipped_model());
+}
+
+IMAGEHASH_FUNCTION(imagehash_image_embedding_by) {
+    return embedding_datum(fcinfo, pg::model_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image) {
+    pg::load_shipped(true, true, ERROR);
+    float *embedding = embed_argument(fcinfo, pg::shipped_model());
+    PG_RETURN_POINTER(semantic(pg::shipped_hasher(), embedding, pg::shipped_model()->length));
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image_by) {
+    pg::HasherRow row;
+    pg::LoadedHasher hasher = *pg::hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)), &row);
+    const pg::LoadedModel *model = pg::model_of_hasher(&row);
+    float *embedding = embed_argument(fcinfo, model);
+    PG_RETURN_POINTER(semantic(&hasher, embedding, model->length));
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_embedding) {
+    ArrayType *array = embedding_argument(fcinfo);
+    pg::load_shipped(false, true, ERROR);
+    pg::ImageHash *hash = semantic_of_array(pg::shipped_hasher(), array);
+    PG_FREE_IF_COPY(array, 0);
+    PG_RETURN_POINTER(hash);
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_embedding_by) {
+    ArrayType *array = embedding_argument(fcinfo);
+    const pg::LoadedHasher *hasher = pg::hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    pg::ImageHash *hash = semantic_of_array(hasher, array);
     PG_FREE_IF_COPY(array, 0);
     PG_RETURN_POINTER(hash);
 }

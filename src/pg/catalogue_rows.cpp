@@ -1,0 +1,233 @@
+// Triggers on the catalogue's tables, drop_hasher() and drop_image_model().
+//
+// Rows never change, and go only when nothing uses them. Beside each user's row stands a function of its name
+// that returns it (imagehash."hasher mine"()): functions are made by pg_restore before it fills tables, in
+// any order and several at once, so a generated column finds its hasher there. It is no member of the
+// extension, so that pg_dump writes it; and since it returns the table's row type, DROP EXTENSION without
+// CASCADE stops.
+#include "pg/catalogue_tables.h"
+
+extern "C" {
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "utils/acl.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+}
+
+using namespace imagehash;
+
+namespace imagehash::pg {
+
+// Everything in the database whose expressions call one of the functions named by $1 and contain the constant
+// $2, as the lines of a message. What depends on a function is known to PostgreSQL, but for bodies of
+// functions that are kept as text.
+static const char users_query[] = R"sql(
+WITH function AS (
+    SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d ON
+        d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid OPERATOR(pg_catalog.=) p.oid
+    WHERE d.deptype OPERATOR(pg_catalog.=) 'e' AND p.proname OPERATOR(pg_catalog.=) $1::pg_catalog.name
+      AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+      AND d.refobjid OPERATOR(pg_catalog.=) $3
+), object AS (
+    SELECT DISTINCT d.classid, d.objid, d.objsubid
+    FROM pg_catalog.pg_depend d JOIN function f ON d.refobjid OPERATOR(pg_catalog.=) f.oid
+    WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+      AND d.deptype OPERATOR(pg_catalog.<>) 'e'
+), text AS (
+    SELECT o.*, CASE o.classid::pg_catalog.regclass::pg_catalog.text
+        WHEN 'pg_attrdef' THEN (SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef a
+                                WHERE a.oid OPERATOR(pg_catalog.=) o.objid)
+        WHEN 'pg_constraint' THEN pg_catalog.pg_get_constraintdef(o.objid)
+        WHEN 'pg_rewrite' THEN pg_catalog.pg_get_ruledef(o.objid)
+        WHEN 'pg_trigger' THEN pg_catalog.pg_get_triggerdef(o.objid)
+        WHEN 'pg_proc' THEN pg_catalog.pg_get_functiondef(o.objid)
+        WHEN 'pg_statistic_ext' THEN pg_catalog.pg_get_statisticsobjdef_expressions(o.objid)::pg_catalog.text
+        WHEN 'pg_policy' THEN (SELECT pg_catalog.concat(pg_catalog.pg_get_expr(polqual, polrelid),
+                                   pg_catalog.pg_get_expr(polwithcheck, polrelid)) FROM pg_catalog.pg_policy p
+                               WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
+        WHEN 'pg_type' THEN (SELECT typdefault FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) o.objid)
+        WHEN 'pg_class' THEN pg_catalog.concat((SELECT pg_catalog.pg_get_indexdef(indexrelid) FROM pg_catalog.pg_index i
+                                                WHERE i.indexrelid OPERATOR(pg_catalog.=) o.objid),
+            (SELECT pg_catalog.pg_get_partkeydef(partrelid) FROM pg_catalog.pg_partitioned_table t
+             WHERE t.partrelid OPERATOR(pg_catalog.=) o.objid),
+            (SELECT pg_catalog.pg_get_expr(relpartbound, oid) FROM pg_catalog.pg_class c
+             WHERE c.oid OPERATOR(pg_catalog.=) o.objid))
+        WHEN 'pg_publication_rel' THEN (SELECT pg_catalog.pg_get_expr(prqual, prrelid) FROM pg_catalog.pg_publication_rel p
+                                        WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
+        ELSE $2 END AS definition
+    FROM object o
+    UNION ALL
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0, p.prosrc FROM pg_catalog.pg_proc p
+    WHERE p.prosqlbody IS NULL AND p.prolang OPERATOR(pg_catalog.<>) ALL (ARRAY[12, 13]::pg_catalog.oid[])
+      AND pg_catalog.strpos(p.prosrc, $1) OPERATOR(pg_catalog.>) 0
+)
+SELECT pg_catalog.string_agg(line, E'\n' ORDER BY line) FROM (
+    SELECT DISTINCT pg_catalog.concat(pg_catalog.pg_describe_object(classid, objid, objsubid), ' uses it') AS line
+    FROM text WHERE pg_catalog.strpos(definition, $2) OPERATOR(pg_catalog.>) 0) found
+)sql";
+
+// In the caller's memory; null where nothing does.
+static char *users_of(const char *function, const char *name) {
+    Oid types[] = {TEXTOID, TEXTOID, OIDOID};
+    Datum values[] = {CStringGetTextDatum(function), CStringGetTextDatum(quote_literal_cstr(name)),
+                      ObjectIdGetDatum(get_extension_oid("imagehash", false))};
+    MemoryContext caller = CurrentMemoryContext;
+    SPI_connect();
+    if (SPI_execute_with_args(users_query, 3, types, values, nullptr, false, 1) != SPI_OK_SELECT)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not look for dependent objects")));
+    char *found = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+    if (found) found = MemoryContextStrdup(caller, found);
+    SPI_finish();
+    return found;
+}
+
+// Names of the hashers of a model, as users_of().
+static char *hashers_of(Datum sha256) {
+    Oid types[] = {BYTEAOID};
+    MemoryContext caller = CurrentMemoryContext;
+    SPI_connect();
+    if (SPI_execute_with_args(
+            "SELECT pg_catalog.string_agg(pg_catalog.concat('hasher \"', name, '\" uses it'), E'\\n' "
+            "ORDER BY name) FROM imagehash.hasher WHERE model_sha256 OPERATOR(pg_catalog.=) $1",
+            1, types, &sha256, nullptr, false, 1) != SPI_OK_SELECT)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not look for hashers")));
+    char *found = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+    if (found) found = MemoryContextStrdup(caller, found);
+    SPI_finish();
+    return found;
+}
+
+static Datum column_of(TriggerData *trigger, HeapTuple tuple, const char *column, bool *is_null) {
+    TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
+    return SPI_getbinval(tuple, descriptor, SPI_fnumber(descriptor, column), is_null);
+}
+
+static bool is_hasher_table(TriggerData *trigger) {
+    return strcmp(RelationGetRelationName(trigger->tg_relation), name_of(CatalogueTable::hasher)) == 0;
+}
+
+static void require_trigger(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR,
+                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("this is a trigger function")));
+    TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
+    Oid table = RelationGetRelid(trigger->tg_relation);
+    if (table != catalogue_table(CatalogueTable::hasher) &&
+        table != catalogue_table(CatalogueTable::image_model))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("this trigger belongs to the catalogue of imagehash")));
+}
+
+// What is shipped stays.
+static void refuse_shipped(const char *kind, const char *name) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("%s \"%s\" belongs to the extension imagehash", kind, name)));
+}
+
+static void check_unused(TriggerData *trigger) {
+    HeapTuple row = trigger->tg_trigtuple;
+    bool is_null, hasher = is_hasher_table(trigger);
+    const char *kind = hasher ? "hasher" : "model";
+    char *name = TextDatumGetCString(column_of(trigger, row, "name", &is_null));
+    Datum mark = column_of(trigger, row, hasher ? "weights" : "file", &is_null);
+    if (hasher ? is_null : TextDatumGetCString(mark)[0] != '/') refuse_shipped(kind, name);
+
+    char *users = users_of(hasher ? "semantic_hash" : "image_embedding", name);
+    if (!hasher) {
+        char *hashers = hashers_of(column_of(trigger, row, "sha256", &is_null));
+        if (hashers) users = users ? psprintf("%s\n%s", hashers, users) : hashers;
+    }
+    if (users)
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop %s \"%s\" because other objects use it", kind, name),
+                        errdetail_internal("%s", users)));
+}
+
+// Deletes the row as the owner of the tables; the trigger decides whether it may go.
+static void drop_row(CatalogueTable which, const char *kind, const char *name) {
+    Oid table = catalogue_table(which), user;
+    int context;
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+    SPI_connect();
+    Oid type = TEXTOID;
+    Datum value = CStringGetTextDatum(name);
+    char *statement =
+        psprintf("SELECT created_by FROM imagehash.%s WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+                 name_of(which));
+    SPI_execute_with_args(statement, 1, &type, &value, nullptr, false, 1);
+    if (SPI_processed == 0)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("%s \"%s\" does not exist", kind, name)));
+    char *creator = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+    Oid role = which == CatalogueTable::hasher ? get_role_oid(creator, true) : InvalidOid;
+    if (!has_privs_of_role(user, owner) && !(OidIsValid(role) && has_privs_of_role(user, role)))
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of %s \"%s\"", kind, name)));
+    SPI_execute_with_args(
+        psprintf("DELETE FROM imagehash.%s WHERE name OPERATOR(pg_catalog.=) $1", name_of(which)), 1, &type,
+        &value, nullptr, false, 0);
+    SPI_finish();
+    SetUserIdAndSecContext(user, context);
+}
+
+}  // namespace imagehash::pg
+
+IMAGEHASH_FUNCTION(imagehash_keep_catalogue_rows) {
+    pg::require_trigger(fcinfo);
+    TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
+    if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("rows of imagehash.%s never change", RelationGetRelationName(trigger->tg_relation)),
+                 errhint("Stored hashes were made with them. Enter another row under another name.")));
+    pg::check_unused(trigger);
+    return PointerGetDatum(trigger->tg_trigtuple);
+}
+
+// Runs as the owner of the tables, with the settings that make the text of a row unambiguous.
+IMAGEHASH_FUNCTION(imagehash_carry_catalogue_rows) {
+    pg::require_trigger(fcinfo);
+    TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
+    Relation table = trigger->tg_relation;
+    bool is_null;
+    char *name = TextDatumGetCString(pg::column_of(trigger, trigger->tg_trigtuple, "name", &is_null));
+    const char *function = quote_identifier(psprintf("%s %s", RelationGetRelationName(table), name));
+    SPI_connect();
+    if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) {
+        SPI_execute(psprintf("DROP FUNCTION IF EXISTS imagehash.%s()", function), false, 0);
+    } else {
+        Oid type = RelationGetForm(table)->reltype;
+        Datum row = heap_copy_tuple_as_datum(trigger->tg_trigtuple, RelationGetDescr(table));
+        Oid types[] = {type, TEXTOID};
+        Datum values[] = {row, CStringGetTextDatum(function)};
+        const char *type_name = RelationGetRelationName(table);
+        SPI_execute_with_args(
+            psprintf(
+                "SELECT pg_catalog.format('CREATE OR REPLACE FUNCTION imagehash.%%s() RETURNS imagehash.%s "
+                "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS %%L', $2, pg_catalog.format('SELECT "
+                "%%L::imagehash.%s', $1::pg_catalog.text))",
+                type_name, type_name),
+            2, types, values, nullptr, true, 1);
+        SPI_execute(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), false, 0);
+        SPI_execute(psprintf("REVOKE ALL ON FUNCTION imagehash.%s() FROM PUBLIC", function), false, 0);
+    }
+    SPI_finish();
+    // Other sessions look again at what they have loaded.
+    CacheInvalidateRelcache(table);
+    return PointerGetDatum(nullptr);
+}
+
+IMAGEHASH_FUNCTION(imagehash_drop_hasher) {
+    pg::drop_row(pg::CatalogueTable::hasher, "hasher", text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    PG_RETURN_VOID();
+}
+
+IMAGEHASH_FUNCTION(imagehash_drop_image_model) {
+    pg::drop_row(pg::CatalogueTable::image_model, "model", text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    PG_RETURN_VOID();
+}

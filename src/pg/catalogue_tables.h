@@ -1,0 +1,45 @@
+// The tables of the catalogue, imagehash.image_model and imagehash.hasher, as both modules find them.
+//
+// By OID and by membership in the extension, never through search_path: what a user creates under these names
+// elsewhere is not looked at. Inline only, so that neither module links the other.
+#pragma once
+
+#include "pg/pg.h"
+
+extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
+#include "utils/lsyscache.h"
+}
+
+namespace imagehash::pg {
+
+constexpr char kCatalogueSchema[] = "imagehash";
+// A name is also part of a function's name (see catalogue_rows.cpp).
+constexpr int kMaxCatalogueName = 48;  // bytes
+
+enum class CatalogueTable { image_model, hasher };
+
+inline const char *name_of(CatalogueTable table) {
+    return table == CatalogueTable::hasher ? "hasher" : "image_model";
+}
+
+// ERROR where the extension is not there, or is not whole.
+inline Oid catalogue_table(CatalogueTable table) {
+    Oid schema = get_namespace_oid(kCatalogueSchema, true);
+    Oid found = OidIsValid(schema) ? get_relname_relid(name_of(table), schema) : InvalidOid;
+    Oid extension = get_extension_oid("imagehash", true);
+    if (!OidIsValid(found) || !OidIsValid(extension) ||
+        getExtensionOfObject(RelationRelationId, found) != extension)
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("table \"%s.%s\" of extension imagehash is not there", kCatalogueSchema, name_of(table)),
+             errhint("Run CREATE EXTENSION imagehash in this database, or ALTER EXTENSION imagehash "
+                     "UPDATE.")));
+    return found;
+}
+
+}  // namespace imagehash::pg

@@ -1,0 +1,146 @@
+-- The catalogue of models and hashers: registering, hashing by name, what is refused, dropping.
+\set VERBOSITY default
+\getenv source IMAGEHASH_SOURCE
+\set tiny :source '/test/data/tiny_network.pt'
+SELECT encode(sha256(pg_read_binary_file(:'tiny')), 'hex') AS sha \gset
+SELECT name, file, side, short_side, mean, scale, channels, length FROM imagehash.image_model;
+SELECT name, bits, method ~ '^semantic-[0-9a-f]{8}$' AS method, weights IS NULL AS in_file FROM imagehash.hasher;
+
+-- a hasher of identity: bit i is set where value i is above zero
+CREATE FUNCTION le(n int) RETURNS text IMMUTABLE LANGUAGE sql AS $$
+    SELECT encode(set_byte(set_byte('\x00000000'::bytea, 0, n & 255), 1, n >> 8), 'hex') $$;
+CREATE FUNCTION identity_hasher(inputs int, bits int, sign text DEFAULT '0000803f') RETURNS bytea IMMUTABLE LANGUAGE sql AS $$
+    SELECT decode('4948534801000000' || le(inputs) || '00000000' || le(bits) || '00000000'
+        || (SELECT string_agg(CASE WHEN o = i THEN sign ELSE '00000000' END, '' ORDER BY i, o)
+            FROM generate_series(0, inputs - 1) i, generate_series(0, bits - 1) o) || repeat('00000000', bits), 'hex')
+$$;
+
+-- models
+SELECT image_model_create('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT image_model_create('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT image_model_create('again', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT name, side, short_side, mean, scale, channels, length, created_by = current_user AS mine FROM imagehash.image_model WHERE name = 'tiny';
+CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate || ' ' || sqlerrm;
+END $$;
+SELECT recipe, error_of(format('SELECT image_model_create(%L, %L, %L, %L)', 'bad', :'tiny', :'sha', recipe)) FROM (VALUES
+    ('[]'), ('{}'), ('{"side": 0, "mean": 0, "std": 255}'), ('{"side": 32.5, "mean": 0, "std": 255}'), ('{"side": 32, "mean": "0", "std": 255}'),
+    ('{"side": 32, "mean": [1, 2], "std": 255}'), ('{"side": 32, "mean": [1, 2, "x"], "std": 255}'), ('{"side": 32, "mean": 0.485, "std": 0.229}'),
+    ('{"side": 32, "mean": 0, "std": 0}'), ('{"side": 32, "short_side": 16, "mean": 0, "std": 255}'), ('{"side": 32, "mean": 1e300, "std": 255}'),
+    ('{"side": 32, "mean": 0, "std": 255, "channels": "gray"}'), ('{"side": 32, "mean": 0, "std": 255, "layout": "nhwc"}'),
+    ('{"side": 32, "mean": 0, "std": 255, "size": 1}')) v (recipe);
+SELECT image_model_create('bad', 'tiny_network.pt', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT image_model_create('bad', '/nowhere/at/all', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT image_model_create('bad', :'tiny', 'abc', '{"side": 32, "mean": 0, "std": 255}');
+SELECT error_of(format('SELECT image_model_create(%L, %L, %L, %L)', 'bad', :'tiny', repeat('0', 64), '{"side": 32, "mean": 0, "std": 255}')) LIKE 'XX001%' AS other_file;
+
+-- hashers
+SELECT hasher_import('mine', 'tiny', identity_hasher(16, 16)) AS method \gset
+SELECT imagehash_method(semantic_hash(array_fill(1::real, '{16}'), 'mine')) = :'method' AS method;
+SELECT name, bits, model_sha256 = decode(:'sha', 'hex') AS model, created_by = current_user AS mine FROM imagehash.hasher WHERE name = 'mine';
+SELECT imagehash_to_bytea(semantic_hash('{1,-1,1,1,0,0,0,1,2,2,-3,4,5,-6,7,8}'::real[], 'mine'));
+SELECT hasher_import('mine', 'tiny', identity_hasher(16, 16));
+SELECT hasher_import('', 'tiny', identity_hasher(16, 16));
+SELECT hasher_import('wide', 'efficientnet_lite0', identity_hasher(16, 16));
+SELECT hasher_import('damaged', 'tiny', 'IHSH');
+SELECT hasher_import('other', 'none', identity_hasher(16, 16));
+SELECT semantic_hash('{1}'::real[], 'mine');
+SELECT semantic_hash('{1}'::real[], 'nobody''s');
+SELECT image_embedding('\x00', 'nobody''s');
+SELECT semantic_hash(array_fill(1::real, '{1280}'), 'efficientnet_lite0_256') = semantic_hash(array_fill(1::real, '{1280}')) AS the_shipped;
+CREATE TABLE picture AS SELECT decode('Qk06AAAAAAAAADYAAAAoAAAAAQAAAAEAAAABABgAAAAAAAQAAADEDgAAxA4AAAAAAAAAAAAA////AA==', 'base64') AS image;
+SELECT image_embedding(image, 'tiny') FROM picture;
+SELECT semantic_hash(image, 'mine') = semantic_hash(image_embedding(image, 'tiny'), 'mine') AS same FROM picture;
+
+-- rows never change
+UPDATE imagehash.hasher SET bits = 8;
+UPDATE imagehash.image_model SET side = 8;
+TRUNCATE imagehash.hasher;
+DELETE FROM imagehash.hasher WHERE name = 'efficientnet_lite0_256';
+SELECT drop_image_model('efficientnet_lite0');
+
+-- dropped and entered again with other bytes, in one session; and in a transaction that is undone
+BEGIN;
+SELECT drop_hasher('mine');
+SELECT error_of($$SELECT semantic_hash(array_fill(1::real, '{16}'), 'mine')$$);
+SELECT hasher_import('mine', 'tiny', identity_hasher(16, 8)) IS NOT NULL AS entered;
+SELECT bit_length(semantic_hash(array_fill(1::real, '{16}'), 'mine'));
+ROLLBACK;
+SELECT bit_length(semantic_hash(array_fill(1::real, '{16}'), 'mine'));
+BEGIN;
+SAVEPOINT s;
+SELECT hasher_import('brief', 'tiny', identity_hasher(16, 8)) IS NOT NULL AS entered;
+SELECT bit_length(semantic_hash(array_fill(1::real, '{16}'), 'brief'));
+ROLLBACK TO s;
+SELECT semantic_hash(array_fill(1::real, '{16}'), 'brief');
+ROLLBACK;
+
+-- what uses it keeps it
+CREATE TABLE item (id int, e real[], h imagehash(16) GENERATED ALWAYS AS (semantic_hash(e, 'mine')) STORED);
+CREATE INDEX ON item (semantic_hash(e, 'mine'));
+CREATE VIEW hashed AS SELECT id, semantic_hash(e, 'mine') AS h FROM item;
+CREATE FUNCTION hash_it(e real[]) RETURNS imagehash LANGUAGE sql AS $$ SELECT semantic_hash(e, 'mine') $$;
+ALTER TABLE item ADD CHECK (semantic_hash(e, 'mine') IS NOT NULL);
+SELECT drop_hasher('mine');
+SELECT drop_image_model('tiny');
+INSERT INTO item SELECT i, array_fill(i::real, '{16}') FROM generate_series(-3, 3) i;
+SELECT id, h FROM item ORDER BY id;
+
+-- in parallel workers
+CREATE TABLE many AS SELECT i, array_fill((i % 3 - 1)::real, '{16}') AS e FROM generate_series(1, 20000) i;
+ANALYZE many;
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SELECT count(DISTINCT semantic_hash(e, 'mine')) FROM many;
+SELECT count(*) FROM many WHERE semantic_hash(e, 'mine') = (SELECT semantic_hash(array_fill(1::real, '{16}'), 'mine'));
+
+-- who may
+CREATE ROLE imagehash_reader;
+GRANT SELECT ON many TO imagehash_reader;
+SET ROLE imagehash_reader;
+SELECT count(semantic_hash(e, 'mine')) FROM many WHERE i < 10;
+SELECT drop_hasher('mine');
+SELECT hasher_import('theirs', 'tiny', '');
+SELECT image_model_create('theirs', '/etc/passwd', repeat('0', 64), '{}');
+SELECT drop_image_model('tiny');
+DELETE FROM imagehash.hasher;
+RESET ROLE;
+REVOKE SELECT ON imagehash.hasher FROM PUBLIC;
+SET ROLE imagehash_reader;
+SELECT semantic_hash(e, 'mine') FROM many WHERE i = 1;
+RESET ROLE;
+GRANT SELECT ON imagehash.hasher TO PUBLIC;
+GRANT EXECUTE ON FUNCTION hasher_import TO imagehash_reader;
+SET ROLE imagehash_reader;
+CREATE TEMP TABLE own AS SELECT hasher_import('theirs', 'tiny', public.identity_hasher(16, 8)) IS NOT NULL AS entered;
+SELECT created_by FROM imagehash.hasher WHERE name = 'theirs';
+SELECT drop_hasher('theirs');
+RESET ROLE;
+
+-- another hasher: rehash fills a column, and only what is left of it
+SELECT hasher_import('next', 'tiny', identity_hasher(16, 16, '000080bf')) IS NOT NULL AS entered;
+CREATE TABLE photo (id int PRIMARY KEY, e real[], h imagehash(16));
+INSERT INTO photo SELECT i, e, semantic_hash(e, 'mine') FROM many WHERE i <= 1000;
+INSERT INTO photo VALUES (0, NULL, NULL);
+CREATE INDEX ON photo USING hamming (h) WHERE id < 0;
+CALL imagehash.rehash('photo', 'h', 'e', 'next', 100);
+SELECT count(*), count(h), bool_and(h = semantic_hash(e, 'next')) FROM photo;
+CALL imagehash.rehash('photo', 'h', 'e', 'next');
+CALL imagehash.rehash('photo', 'h', 'nothing', 'next');
+CALL imagehash.rehash('photo', 'h', 'e', 'nobody''s');
+BEGIN;
+CALL imagehash.rehash('photo', 'h', 'e', 'next');
+ROLLBACK;
+CALL imagehash.rehash('item', 'h', 'e', 'next');
+
+DROP OWNED BY imagehash_reader;
+DROP ROLE imagehash_reader;
+DROP TABLE picture, item, many, photo CASCADE;
+DROP FUNCTION hash_it, error_of, identity_hasher, le;
+SELECT drop_hasher('mine'), drop_hasher('next');
+SELECT drop_image_model('tiny');
+SELECT count(*) FROM imagehash.hasher;
+SELECT proname FROM pg_proc WHERE pronamespace = 'imagehash'::regnamespace ORDER BY 1;

@@ -1,0 +1,89 @@
+# Hashers and models outlive the database they were made in: dump and restore, in each way and with tables that sort
+# before the catalogue; a standby; a model's file that changes or is missing.
+use strict;
+use warnings;
+
+use File::Copy;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('catalogue');
+$node->init(allows_streaming => 1);
+$node->start;
+my $directory = PostgreSQL::Test::Utils::tempdir;
+my $model = "$directory/tiny.pt";
+copy("$ENV{IMAGEHASH_SOURCE}/test/data/tiny_network.pt", $model) or die "copy: $!";
+
+# A hasher of 16 values and 16 bits: 256 weights of 0 or 1, no bias.
+my $weights = 'IHSH' . pack('V5', 1, 16, 0, 16, 0)
+  . join('', map { my $i = $_; map { pack('f<', $_ == $i ? 1 : 0) } 0 .. 15 } 0 .. 15) . pack('f<', 0) x 16;
+my $hex = unpack('H*', $weights);
+my $picture = "decode('Qk06AAAAAAAAADYAAAAoAAAAAQAAAAEAAAABABgAAAAAAAQAAADEDgAAxA4AAAAAAAAAAAAA////AA==', 'base64')";
+
+# Schemas on both sides of "imagehash" in the order of pg_dump, and the functions in a schema of their own.
+$node->safe_psql(
+	'postgres', qq(
+	CREATE SCHEMA ext;
+	CREATE EXTENSION imagehash SCHEMA ext;
+	SET search_path = public, ext;
+	SELECT image_model_create('tiny', '$model', encode(sha256(pg_read_binary_file('$model')), 'hex'),
+		'{"side": 32, "mean": [1.5, 0, 0.1], "std": 255, "channels": "bgr"}');
+	SELECT hasher_import('my "own" hasher''s', 'tiny', '\\x$hex', '{"seed": 1}');
+	CREATE SCHEMA app;
+	CREATE TABLE app.item (id int, e real[], photo bytea,
+		h imagehash(16) GENERATED ALWAYS AS (semantic_hash(e, 'my "own" hasher''s')) STORED,
+		p imagehash(16) GENERATED ALWAYS AS (semantic_hash(photo, 'my "own" hasher''s')) STORED,
+		v real[] GENERATED ALWAYS AS (image_embedding(photo, 'tiny')) STORED);
+	CREATE INDEX ON app.item USING hamming (h);
+	CREATE SCHEMA zoo;
+	CREATE TABLE zoo.item (LIKE app.item INCLUDING ALL);
+	INSERT INTO app.item (id, e, photo) SELECT i, array_fill((i % 3 - 1)::real, '{16}'), $picture FROM generate_series(1, 500) i;
+	INSERT INTO zoo.item (id, e, photo) SELECT id, e, photo FROM app.item;
+));
+my $contents = q(SELECT md5(string_agg(i::text, ',' ORDER BY id)) FROM app.item i UNION ALL SELECT md5(string_agg(i::text, ',' ORDER BY id)) FROM zoo.item i
+	UNION ALL SELECT md5(string_agg(h::text, ',' ORDER BY name)) FROM imagehash.hasher h WHERE weights IS NOT NULL
+	UNION ALL SELECT md5(string_agg(m::text, ',' ORDER BY name)) FROM imagehash.image_model m WHERE file LIKE '/%'
+	UNION ALL SELECT count(*)::text FROM imagehash.hasher);
+my $expected = $node->safe_psql('postgres', $contents);
+
+# Plain, custom, in parallel.
+my $connection = $node->connstr('postgres');
+command_ok([ 'pg_dump', '-f', "$directory/plain.sql", $connection ], 'pg_dump, plain');
+command_ok([ 'pg_dump', '-Fc', '-f', "$directory/custom", $connection ], 'pg_dump, custom');
+command_ok([ 'pg_dump', '-Fd', '-j', '2', '-f', "$directory/parallel", $connection ], 'pg_dump, directory');
+$node->safe_psql('postgres', "CREATE DATABASE $_") for qw(plain custom parallel schema_only);
+command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$directory/plain.sql", $node->connstr('plain') ], 'restore, plain');
+command_ok([ 'pg_restore', '-e', '-d', $node->connstr('custom'), "$directory/custom" ], 'restore, custom');
+command_ok([ 'pg_restore', '-e', '-j', '4', '-d', $node->connstr('parallel'), "$directory/parallel" ], 'restore, four jobs');
+is($node->safe_psql($_, $contents), $expected, "$_: tables, hashes and catalogue are as they were") for qw(plain custom parallel);
+command_ok([ 'pg_restore', '-e', '--schema-only', '-d', $node->connstr('schema_only'), "$directory/custom" ], 'restore of the schema alone');
+is( $node->safe_psql('schema_only', q(INSERT INTO app.item (id, e) VALUES (1, array_fill(1::real, '{16}')) RETURNING h)),
+	$node->safe_psql('postgres', 'SELECT h FROM app.item WHERE id = 2'), 'with the schema comes the hasher');
+my ($result, $output, $error) = $node->psql('plain', 'DROP EXTENSION imagehash');
+like($error, qr/other objects depend on it/, 'the extension does not go while there are hashers, but with CASCADE');
+
+# A standby hashes with the files it has.
+$node->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('catalogue_standby');
+$standby->init_from_backup($node, 'backup', has_streaming => 1);
+$standby->start;
+my $hash = q(SELECT ext.semantic_hash(array_fill(1::real, '{16}'), 'late'));
+$node->safe_psql('postgres', "SELECT ext.hasher_import('late', 'tiny', '\\x$hex')");
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is($standby->safe_psql('postgres', $hash), $node->safe_psql('postgres', $hash), 'a standby hashes');
+is($standby->safe_psql('postgres', "SELECT ext.semantic_hash($picture, 'late')"),
+	$node->safe_psql('postgres', "SELECT ext.semantic_hash($picture, 'late')"), 'a standby hashes images');
+
+# The model's file is another one, or gone: new sessions refuse images, embeddings go on.
+append_to_file($model, 'x');
+($result, $output, $error) = $node->psql('postgres', "SELECT ext.semantic_hash($picture, 'late')");
+like($error, qr/is not the one registered as model "tiny".*Its SHA-256 is [0-9a-f]{64}, expected is [0-9a-f]{64}/s, 'a changed file is refused');
+unlink $model;
+($result, $output, $error) = $node->psql('postgres', "SELECT ext.semantic_hash($picture, 'late')");
+like($error, qr/could not read file "\Q$model\E" of model "tiny".*Its SHA-256 is [0-9a-f]{64}/s, 'a missing file is named');
+is($node->safe_psql('postgres', q(SELECT bit_length(ext.semantic_hash(array_fill(1::real, '{16}'), 'late')))), '16', 'embeddings are hashed without it');
+
+$standby->stop;
+$node->stop;
+done_testing();
