@@ -615,3 +615,52 @@ COMMENT ON PROCEDURE imagehash.rehash(regclass, name, name, text, integer) IS
     'transaction, until a pass over the table finds none; source_column is an image (bytea) or an embedding (real[]). With the '
     'rights of the caller. Stopped at any point, it goes on where it was when called again. Errors: 22023, 25001 in a '
     'transaction block, 42704; and those of semantic_hash';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- training
+-- ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION train_hasher(name text, source text, bits integer DEFAULT 64, options jsonb DEFAULT '{}',
+                             OUT name text, OUT bits integer, OUT method text, OUT rows bigint,
+                             OUT rows_left_out bigint, OUT quality jsonb) RETURNS record
+    AS '$libdir/imagehash_vision', 'imagehash_train_hasher' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION train_hasher(text, text, integer, jsonb) IS
+    'trains a hasher on what a query returns and enters it in imagehash.hasher; semantic_hash(x, name) uses it. source: one '
+    'SELECT, run with the rights of the caller and read-only, whose columns are an embedding (real[] or double precision[], as '
+    'image_embedding() makes them) or an image (bytea), and optionally a label of any type: rows that may be found for each '
+    'other share one. Rows whose first column is null are left out. bits: 8 to 1024, a multiple of 8. options, all optional: '
+    'method (autoencoder, itq, random); model (of image_model, whose embeddings these are); seed (1); max_rows (50000; more are '
+    'sampled, by the seed; all that "memory" has room for where it is left out); memory ("1GB": of embeddings and views, rows x '
+    '(1 + views) x length x 4 bytes; the training takes about 100 MB besides); views (4: augmented copies a picture, images '
+    'only); on_error (error, or skip: leaves out images that cannot be embedded and says why); and for the autoencoder epochs, '
+    'batch, hidden, learning_rate, start_from_itq, dropout, flip, reconstruction_weight, commitment_weight, contrastive_weight, '
+    'temperature, label_weight, validation (share of the rows held out to choose the best epoch), patience (epochs without a '
+    'better validation before it stops, 0: never). The column recipe keeps what was used, quality what was measured. The same '
+    'seed, rows in the same order, libraries, kind of CPU and imagehash.threads give the same hasher. Reports by NOTICE, at '
+    'most once a second; can be cancelled within a second. EXECUTE is granted by the owner. Sources: R. Salakhutdinov, '
+    'G. Hinton, "Semantic hashing" (2009); itq: Y. Gong, S. Lazebnik, "Iterative quantization" (2011); random: M. Charikar, '
+    '"Similarity estimation techniques from rounding algorithms" (2002). Errors: 42710 the name exists; 42602 bad name; 42704 '
+    'no such model; 22023 options, bits, columns, rows that do not fit each other or are not finite (with the number of the '
+    'row), too few rows; 42P11 the source is not one query; 0A000 or 25006 it writes; 54000 max_rows do not fit into memory; '
+    'those of image_embedding';
+REVOKE ALL ON FUNCTION train_hasher(text, text, integer, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION evaluate_hasher(name text, source text, options jsonb DEFAULT '{}', OUT metric text,
+                                OUT code double precision, OUT embedding double precision) RETURNS SETOF record
+    AS '$libdir/imagehash_vision', 'imagehash_evaluate_hasher' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    COST 1000000 ROWS 10;
+COMMENT ON FUNCTION evaluate_hasher(text, text, jsonb) IS
+    'how well a hasher ranks what a query returns: code, by Hamming distance; embedding, by cosine of the embeddings, which is '
+    'the ceiling of a hasher that adds no knowledge. source: as of train_hasher, with a third column, boolean, whether the row '
+    'is a query; without it queries are drawn, and each ranks all rows but itself. A row is relevant where its label is the '
+    'query''s. Means over the queries. mAP: average precision over the whole ranking, the sum of precision@i over the relevant '
+    'ranks i divided by the relevant rows (C. Manning, P. Raghavan, H. Schuetze, "Introduction to Information Retrieval", 2008, '
+    'section 8.4); equal distances keep the order of the source. mAP@k: the same over the first k, divided by the relevant ones '
+    'among them, 0 where there are none, as papers on hashing have it (Y. Gong et al., "Iterative quantization", and the code '
+    'of Z. Cao et al., "HashNet", 2017). precision@k: share of relevant rows among the first precision_k. recall within r bits: '
+    'share of the relevant rows at a distance of at most radius. neighbours kept: share of the precision_k nearest by cosine '
+    'that are also nearest by code, which needs no labels. bit imbalance: |share of ones - 0.5|, mean and worst bit; bit '
+    'correlation: mean |correlation| of two bits; 0 is best. Null where a measure does not exist or there are no labels. '
+    'options: k (1000), precision_k (10), radius (bits / 4), queries (a number, or a share below 1; default 10 % of the rows '
+    'and at most 500), and seed, max_rows, memory, on_error as of train_hasher. The same seed and rows in the same order give '
+    'the same answer. Errors: 42704 no such hasher; those of train_hasher';
