@@ -88,6 +88,27 @@ void print_head(const std::vector<Collection> &collections) {
     std::printf("\n");
 }
 
+Hasher trained_on(const TrainingSet &training, int bits, bool views, bool labels) {
+    LearnSet set = training.learn_set(views, labels);
+    return train_autoencoder(set, nullptr, default_options(bits, set)).hasher;
+}
+
+// Hashers of the collection's own, by the recipe of train_hasher().
+void report_own(const Collection &c) {
+    std::printf("\nTrained on %zu pictures of the database itself:\n\n", c.training.rows.labels.size());
+    print_head({c});
+    report_floats({c});
+    for (int bits : kLengths) {
+        std::fprintf(stderr, "%s: training hashers of %d bits\n", c.name.c_str(), bits);
+        report("random projection", random_projection(c.training.rows.rows(), bits, kSeed), {c});
+        report("ITQ", itq(c.training.rows.rows(), bits, kSeed), {c});
+        report("train_hasher, embeddings", trained_on(c.training, bits, false, false), {c});
+        report("train_hasher, images", trained_on(c.training, bits, true, false), {c});
+        report("train_hasher, embeddings and labels", trained_on(c.training, bits, false, true), {c});
+        report("train_hasher, images and labels", trained_on(c.training, bits, true, true), {c});
+    }
+}
+
 void describe(const std::vector<Collection> &collections) {
     std::printf("\n");
     for (const Collection &c : collections)
@@ -126,6 +147,7 @@ int run(int argc, char **argv) {
                collections);
     }
     describe(collections);
+    for (const Collection &c : collections) report_own(c);
     return 0;
 }
 

@@ -71,8 +71,8 @@ struct TrainProgress {
     double contrastive;
     double labels;
     double validation;  // 0 to 1, higher is better; NaN without a validation split. With labels the mean
-                        // average precision among the held-out rows; with views how high a view ranks its
-                        // own picture (mean reciprocal rank); else that of the nearest by cosine
+                        // average precision by label among the held-out rows; else that of the ten nearest by
+                        // cosine, asked with the codes of the views where there are any
     bool best;          // the best epoch so far, or there is no validation split
 };
 

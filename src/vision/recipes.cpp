@@ -9,19 +9,17 @@ namespace imagehash::vision {
 
 namespace {
 
-constexpr int kSteps = 800;  // batches a training is worth, so that few rows are seen more often
-constexpr int kMinEpochs = 40, kMaxEpochs = 200;
+constexpr size_t kEnoughToHoldOut = 200;  // rows below which every one is needed to learn from
 
 }  // namespace
 
 TrainOptions default_options(int bits, const LearnSet &set) noexcept {
     TrainOptions o;
     o.bits = bits;
-    o.validation_share = set.rows >= 200 ? 0.1 : 0;
+    o.validation_share = set.rows >= kEnoughToHoldOut ? 0.1 : 0;
     int64_t rows = static_cast<int64_t>(set.rows) - static_cast<int64_t>(set.rows * o.validation_share);
     o.batch = static_cast<int>(std::clamp<int64_t>(rows / 2, 2, 256));
-    o.epochs = static_cast<int>(
-        std::clamp<int64_t>(kSteps / std::max<int64_t>(rows / o.batch, 1), kMinEpochs, kMaxEpochs));
+    o.epochs = 40;  // without views the best one comes early; validation finds it
     o.dropout = 0.3;
     o.contrastive_weight = set.views_per_row > 0 ? 1.0 : 0.5;
     if (set.labels) o.label_weight = 1;

@@ -364,12 +364,12 @@ double Trainer::Loop::validate(const StopFunction &stop) const {
         double score = label_score(clean, labels);
         if (!std::isnan(score)) return score;
     }
-    if (set_.views_per_row == 0) return neighbour_score(clean, x);
+    if (set_.views_per_row == 0) return neighbour_score(clean, clean, x);
     double sum = 0;
     for (int view = 1; view <= set_.views_per_row; view++) {
         look_for_stop(stop);
-        sum += view_score(codes(pass(held_out_, torch::full({held_out_.size(0)}, view, torch::kLong)), s),
-                          clean);
+        auto which = torch::full({held_out_.size(0)}, view, torch::kLong);
+        sum += neighbour_score(codes(pass(held_out_, which), s), clean, x);
     }
     return sum / set_.views_per_row;
 }

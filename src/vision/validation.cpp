@@ -51,17 +51,9 @@ double label_score(const torch::Tensor &codes, const std::vector<int32_t> &label
     return counted > 0 ? sum / counted : std::numeric_limits<double>::quiet_NaN();
 }
 
-double view_score(const torch::Tensor &views, const torch::Tensor &pictures) {
-    auto similar = torch::mm(views, pictures.t());
-    auto own = similar.diagonal().unsqueeze(1);
-    auto nearer = (similar > own).sum(1), equal = (similar == own).sum(1);  // equal counts itself
-    auto rank = nearer.to(torch::kDouble) + (equal.to(torch::kDouble) + 1) / 2;
-    return (1 / rank).mean().item<double>();
-}
-
-double neighbour_score(const torch::Tensor &codes, const torch::Tensor &x) {
+double neighbour_score(const torch::Tensor &queries, const torch::Tensor &codes, const torch::Tensor &x) {
     auto unit = x / x.norm(2, 1, true).clamp_min(1e-30);
-    auto near = torch::mm(unit, unit.t()).contiguous(), similar = torch::mm(codes, codes.t()).contiguous();
+    auto near = torch::mm(unit, unit.t()).contiguous(), similar = torch::mm(queries, codes.t()).contiguous();
     int64_t rows = codes.size(0), wanted = std::min(kNeighbours, rows - 1);
     double sum = 0;
     std::vector<bool> relevant(rows);

@@ -14,10 +14,8 @@ namespace imagehash::vision {
 // a label.
 double label_score(const torch::Tensor &codes, const std::vector<int32_t> &labels);
 
-// Mean over the views of 1 / rank of the own picture among all pictures; equals share a rank.
-double view_score(const torch::Tensor &views, const torch::Tensor &pictures);
-
-// Mean average precision where the ten rows nearest by cosine of x count as relevant.
-double neighbour_score(const torch::Tensor &codes, const torch::Tensor &x);
+// Mean average precision of queries[i], a code of the picture of row i, among the other rows' codes, where
+// the ten rows nearest to row i by cosine of x count as relevant.
+double neighbour_score(const torch::Tensor &queries, const torch::Tensor &codes, const torch::Tensor &x);
 
 }  // namespace imagehash::vision
