@@ -75,6 +75,32 @@ is($standby->safe_psql('postgres', $hash), $node->safe_psql('postgres', $hash), 
 is($standby->safe_psql('postgres', "SELECT ext.semantic_hash($picture, 'late')"),
 	$node->safe_psql('postgres', "SELECT ext.semantic_hash($picture, 'late')"), 'a standby hashes images');
 
+# One session goes on while another drops and replaces what it uses.
+$node->safe_psql('postgres', 'CREATE TABLE seen (bits int)');
+my $loop = q(DO $$
+DECLARE n int; last int := -1;
+BEGIN
+	FOR i IN 1 .. 3000 LOOP
+		BEGIN
+			SELECT ext.bit_length(ext.semantic_hash(array_fill(i::real, '{16}'), 'late')) INTO n;
+		EXCEPTION WHEN undefined_object THEN n := 0;
+		END;
+		IF n <> last THEN INSERT INTO seen VALUES (n); END IF;
+		COMMIT;
+		last := n;
+		EXIT WHEN n = 8;
+		PERFORM pg_sleep(0.02);
+	END LOOP;
+END $$);
+my $user = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $loop ]);
+$node->poll_query_until('postgres', 'SELECT EXISTS (SELECT FROM seen WHERE bits = 16)');
+$node->safe_psql('postgres', q(SELECT ext.drop_hasher('late')));
+$node->poll_query_until('postgres', 'SELECT EXISTS (SELECT FROM seen WHERE bits = 0)');
+my $eight = unpack('H*', 'IHSH' . pack('V5', 1, 16, 0, 8, 0) . pack('f<', 1) x (17 * 8));
+$node->safe_psql('postgres', "SELECT ext.hasher_import('late', 'tiny', '\\x$eight')");
+$user->finish;
+is($node->safe_psql('postgres', q(SELECT string_agg(bits::text, ',' ORDER BY ctid) FROM seen)), '16,0,8', 'a session notices that a hasher was dropped and another took its name');
+
 # The model's file is another one, or gone: new sessions refuse images, embeddings go on.
 append_to_file($model, 'x');
 ($result, $output, $error) = $node->psql('postgres', "SELECT ext.semantic_hash($picture, 'late')");
@@ -82,7 +108,7 @@ like($error, qr/is not the one registered as model "tiny".*Its SHA-256 is [0-9a-
 unlink $model;
 ($result, $output, $error) = $node->psql('postgres', "SELECT ext.semantic_hash($picture, 'late')");
 like($error, qr/could not read file "\Q$model\E" of model "tiny".*Its SHA-256 is [0-9a-f]{64}/s, 'a missing file is named');
-is($node->safe_psql('postgres', q(SELECT bit_length(ext.semantic_hash(array_fill(1::real, '{16}'), 'late')))), '16', 'embeddings are hashed without it');
+is($node->safe_psql('postgres', q(SELECT ext.bit_length(ext.semantic_hash(array_fill(1::real, '{16}'), 'late')))), '8', 'embeddings are hashed without it');
 
 $standby->stop;
 $node->stop;
