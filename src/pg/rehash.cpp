@@ -108,7 +108,8 @@ void rehash_leaf(Job *job) {
     for (;;) {
         while (pass(job, job->statement) > 0) {
         }
-        if (pass(job, job->patient) == 0) return;
+        // A row that its writer changed while the patient pass waited for it has moved.
+        if (pass(job, job->patient) == 0 && pass(job, job->statement) == 0) return;
     }
 }
 

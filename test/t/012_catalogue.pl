@@ -101,6 +101,33 @@ $node->safe_psql('postgres', "SELECT ext.hasher_import('late', 'tiny', '\\x$eigh
 $user->finish;
 is($node->safe_psql('postgres', q(SELECT string_agg(bits::text, ',' ORDER BY ctid) FROM seen)), '16,0,8', 'a session notices that a hasher was dropped and another took its name');
 
+# A column gets another hasher beside writers; stopped once, and called again.
+$node->safe_psql('postgres', qq(
+	SELECT ext.hasher_import('sixteen', 'tiny', '\\x$hex');
+	CREATE TABLE photo (id int PRIMARY KEY, e real[], old ext.imagehash, h ext.imagehash);
+	INSERT INTO photo SELECT i, ARRAY(SELECT sin(i * j)::real FROM generate_series(1, 16) j) FROM generate_series(1, 30000) i;
+	UPDATE photo SET old = ext.semantic_hash(e, 'late'), h = ext.semantic_hash(e, 'sixteen') WHERE id % 3 = 0;
+	CREATE INDEX photo_h ON photo USING hamming (h);
+));
+my $call = q(CALL imagehash.rehash('photo', 'h', 'e', 'sixteen', 100));
+my $writes = q(DO $$ BEGIN FOR i IN 1 .. 4000 LOOP
+	UPDATE photo SET e = e || e[1], h = NULL WHERE id = 1 + i * 7919 % 30000;
+	UPDATE photo SET e = e[1:16] WHERE id = 1 + i * 7919 % 30000;
+	COMMIT;
+END LOOP; END $$);
+my $writer = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $writes ]);
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM photo WHERE id = 7920 AND h IS NULL)");
+($result, $output, $error) = $node->psql('postgres', "SET statement_timeout = '30ms'; $call");
+like($error, qr/canceling statement due to statement timeout/, 'rehash is stopped');
+my $done = $node->safe_psql('postgres', 'SELECT count(h) FROM photo');
+cmp_ok($done, '<', 30000, "... with $done of 30000 rows");
+($result, $output, $error) = $node->psql('postgres', $call);
+is($result, 0, 'called again beside a writer, it goes on') or diag($error);
+$writer->finish;
+$node->safe_psql('postgres', $call);
+is($node->safe_psql('postgres', q(SELECT count(*) FROM photo WHERE h::text IS DISTINCT FROM ext.semantic_hash(e, 'sixteen')::text)), '0', 'every row has its hash');
+is($node->safe_psql('postgres', q(SELECT ext.imagehash_index_check('photo_h', true))), '', 'the index holds them');
+
 # The model's file is another one, or gone: new sessions refuse images, embeddings go on.
 append_to_file($model, 'x');
 ($result, $output, $error) = $node->psql('postgres', "SELECT ext.semantic_hash($picture, 'late')");
