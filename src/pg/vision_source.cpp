@@ -9,7 +9,6 @@ extern "C" {
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "utils/array.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -407,14 +406,14 @@ void read_source(const char *query, const SourceRules *rules, SourceRows *rows) 
     error_context_stack = &context;
 
     start_progress();
-    // The cursor refuses statements that write; this refuses it to functions that they call as well.
-    int nest_level = NewGUCNestLevel();
-    set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                      false);
+    // The cursor refuses statements that write; this refuses it to functions that they call as well. Where it
+    // fails, the end of the (sub)transaction sets it back. The setting of that name cannot be set for a while.
+    const bool was_read_only = XactReadOnly;
+    XactReadOnly = true;
     SPI_connect();
     read_cursor(&reader, query);
     SPI_finish();
-    AtEOXact_GUC(true, nest_level);
+    XactReadOnly = was_read_only;
 
     error_context_stack = context.previous;
     MemoryContextDelete(reader.batch);

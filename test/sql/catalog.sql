@@ -5,7 +5,7 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'imagehash')
   AND classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_am'::regclass, 'pg_opclass'::regclass)
   AND obj_description(objid, classid::regclass::name) IS NULL
-  AND NOT (classid = 'pg_type'::regclass AND objid IN (SELECT typarray FROM pg_type))
+  AND NOT (classid = 'pg_type'::regclass AND (objid IN (SELECT typarray FROM pg_type) OR objid IN (SELECT reltype FROM pg_class WHERE relkind = 'r')))
 ORDER BY 1;
 
 SELECT p.oid::regprocedure AS not_strict_or_volatile_or_unsafe

@@ -17,7 +17,7 @@ $node->safe_psql(
 	CREATE EXTENSION imagehash;
 	-- one of 300 centres, some bits changed
 	CREATE FUNCTION picture(i int) RETURNS imagehash LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-		$$ SELECT overlay(substr(md5((i % 300)::text), 1, 16) PLACING substr(md5(i::text), 1, 4) FROM 1 + i % 12)::imagehash $$;
+		$$ SELECT overlay(substr(md5((i % 300)::text), 1, 16) PLACING substr(md5(i::text), 1, 4) FROM 1 + i % 12)::public.imagehash $$;
 	CREATE TABLE photo (id int, category int, h imagehash) WITH (parallel_workers = 2);
 	INSERT INTO photo SELECT i, i % 5, CASE WHEN i % 20 > 0 THEN picture(i) END FROM generate_series(1, 120000) i;
 	CREATE FUNCTION unsafe(i int) RETURNS imagehash LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS
