@@ -101,7 +101,7 @@ inline void embed_one(const vision::Network &network, const std::vector<uint8_t>
                       float *out) {
     const vision::InputRecipe &recipe = network.recipe();
     vision::Bytes image{bytes.data(), bytes.size()};
-    int short_side = recipe.short_side ? recipe.short_side : recipe.side;
+    int short_side = vision::wanted_short_side(recipe);
     std::vector<float> input(vision::input_floats(recipe));
     cv::Mat pixels = vision::decode(image, kLimits, views > 0 ? 2 * short_side : short_side);
     vision::ViewRandom random = vision::view_random(kViewSeed, image);

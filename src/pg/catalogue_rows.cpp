@@ -13,7 +13,6 @@ extern "C" {
 #include "executor/spi.h"
 #include "utils/acl.h"
 #include "utils/inval.h"
-#include "utils/syscache.h"
 }
 
 using namespace imagehash;
@@ -147,11 +146,8 @@ static void check_unused(TriggerData *trigger) {
 
 // Deletes the row as the owner of the tables; the trigger decides whether it may go.
 static void drop_row(CatalogueTable which, const char *kind, const char *name) {
-    Oid table = catalogue_table(which), user;
+    Oid owner = owner_of(catalogue_table(which)), user;
     int context;
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
     GetUserIdAndSecContext(&user, &context);
     SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
     SPI_connect();

@@ -12,6 +12,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "commands/extension.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 namespace imagehash::pg {
@@ -40,6 +41,17 @@ inline Oid catalogue_table(CatalogueTable table) {
              errhint("Run CREATE EXTENSION imagehash in this database, or ALTER EXTENSION imagehash "
                      "UPDATE.")));
     return found;
+}
+
+// Who may do everything with the catalogue.
+inline Oid owner_of(Oid relation) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table with OID %u does not exist", relation)));
+    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
 }
 
 }  // namespace imagehash::pg

@@ -37,4 +37,19 @@ inline vision::Bytes image_bytes(const bytea *image) {
     return vision::Bytes{reinterpret_cast<const uint8_t *>(VARDATA_ANY(image)), VARSIZE_ANY_EXHDR(image)};
 }
 
+// Values of the image's embedding (palloc); *decoded says why there are none.
+inline float *embed_image(const LoadedModel *model, const bytea *image, vision::Status *decoded) {
+    check_status(vision::set_threads(threads_of_session()));
+    float *embedding = static_cast<float *>(palloc(sizeof(float) * model->length));
+    vision::Bytes bytes = image_bytes(image);
+    check_status(vision::embed(model->network, &bytes, 1, limits(), embedding, decoded));
+    return embedding;
+}
+
+inline ImageHash *hash_of_embedding(const LoadedHasher *hasher, const float *embedding, int length) {
+    ImageHash *hash = make_imagehash(hasher->shape.bits, hasher->method);
+    check_status(vision::hash_embedding(hasher->hasher, embedding, length, hash->code));
+    return hash;
+}
+
 }  // namespace imagehash::pg

@@ -53,10 +53,8 @@ static void hash_batch(Batch *batch, Datum *hashes, int count) {
         vision::embed(model->network, bytes, batch->count, pg::limits(), batch->embeddings, decoded));
     for (int i = 0; i < batch->count; i++) {
         check_element(decoded[i], batch->places[i], count);
-        pg::ImageHash *hash = pg::make_imagehash(hasher->shape.bits, hasher->method);
         const float *embedding = batch->embeddings + static_cast<Size>(i) * model->length;
-        pg::check_status(vision::hash_embedding(hasher->hasher, embedding, model->length, hash->code));
-        hashes[batch->places[i]] = PointerGetDatum(hash);
+        hashes[batch->places[i]] = PointerGetDatum(pg::hash_of_embedding(hasher, embedding, model->length));
     }
     batch->count = 0;
 }

@@ -132,19 +132,11 @@ static bool scan_table(CatalogueTable which, int column, RegProcedure equals, Da
     return found;
 }
 
-static Oid owner_of_relation(Oid relation) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple)) return InvalidOid;
-    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
 // The row that function returns, if it is of the kind and by the owner of the tables.
 static bool call_function(HeapTuple procedure, Oid table, Row *row) {
     Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(procedure));
     if (form->prorettype != get_rel_type_id(table) || form->proretset || form->prokind != PROKIND_FUNCTION ||
-        form->pronargs != 0 || form->proowner != owner_of_relation(table))
+        form->pronargs != 0 || form->proowner != owner_of(table))
         return false;
     HeapTupleHeader header = DatumGetHeapTupleHeader(OidFunctionCall0(form->oid));
     TupleDesc descriptor =
@@ -357,6 +349,11 @@ static void load_weights(Datum value, CachedHasher *cached) {
         unload(cached);
         bad_row(CatalogueTable::hasher, cached->row.name);
     }
+}
+
+bool hasher_exists(const char *name) {
+    Row row;
+    return scan_table(CatalogueTable::hasher, kHasherName, F_TEXTEQ, CStringGetTextDatum(name), &row);
 }
 
 static CachedHasher *cached_hasher(const char *name) {

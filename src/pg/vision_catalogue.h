@@ -35,6 +35,8 @@ void find_model(const char *name, ModelRow *row);
 // Its network, loaded. ERROR 58P01 where its file cannot be read, XX001 where it is another file now.
 const LoadedModel *model_by_name(const char *name);
 
+// Whether the table has a hasher of that name; no right is asked for.
+bool hasher_exists(const char *name);
 // The hasher called `name`, loaded. ERROR 42704 where there is none, 42501 as require_use_of_hashers().
 const LoadedHasher *hasher_by_name(const char *name, HasherRow *row = nullptr);
 // The network that makes a hasher's embeddings, loaded; errors name the model and its SHA-256.

@@ -176,7 +176,7 @@ IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
     pg::check_status(vision::set_threads(pg::threads_of_session()));
     vision::Evaluation evaluation;
     vision::Status status = vision::evaluate_hasher(hasher.hasher, questions.queries, questions.collection,
-                                                    options, pg::stop_is_asked, &evaluation);
+                                                    options, pg::stop_requested, &evaluation);
     CHECK_FOR_INTERRUPTS();
     pg::check_status(status);
     MemoryContextSwitchTo(before);

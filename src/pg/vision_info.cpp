@@ -1,6 +1,7 @@
 // imagehash_info(): versions and ways, a row each; what it promises is said in sql/imagehash--X.Y.sql.
 //
 // Puts together what PostgreSQL, imagehash.so and src/vision know; must not find out anything by itself.
+#include "pg/methods.h"
 #include "pg/vision_arguments.h"
 
 extern "C" {
@@ -32,7 +33,9 @@ static void add_models(const ReturnSetInfo *result) {
     add_row(result, "hasher", IMAGEHASH_HASHER_FILE);
     add_row(result, "hasher sha256", IMAGEHASH_HASHER_SHA256);
     add_row(result, "hasher bits", psprintf("%d", hasher->shape.bits));
-    add_row(result, "hasher method", psprintf("semantic-%08x", hasher->method));
+    char method[pg::kMethodNameSize];
+    pg::semantic_method_name(hasher->method, method);
+    add_row(result, "hasher method", method);
 }
 
 IMAGEHASH_FUNCTION(imagehash_info) {

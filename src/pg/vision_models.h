@@ -55,6 +55,12 @@ Method method_of(vision::Bytes network, vision::Bytes hasher);
 void sha256_text(const uint8 sha256[kSha256Bytes], char text[kSha256Digits + 1]);
 bool sha256_from_text(const char *text, int length, uint8 sha256[kSha256Bytes]);
 
+// Whether it says what is wrong with an image; what else there is, another image would meet too.
+inline bool is_fault_of_image(const vision::Status &status) {
+    return status.kind == vision::ErrorKind::bad_image || status.kind == vision::ErrorKind::unsupported ||
+           status.kind == vision::ErrorKind::too_large;
+}
+
 // ERROR if the status is not ok, with the SQLSTATE of its kind.
 void check_status(const vision::Status &status);
 void report_status(int elevel, const vision::Status &status, const char *path);

@@ -13,7 +13,6 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
-#include "utils/syscache.h"
 }
 
 #include <cmath>
@@ -21,16 +20,6 @@ extern "C" {
 using namespace imagehash;
 
 namespace imagehash::pg {
-
-static Oid owner_of(Oid relation) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table with OID %u does not exist", relation)));
-    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
 
 static void check_name(const char *what, const char *name) {
     size_t length = strlen(name);

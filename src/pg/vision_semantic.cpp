@@ -16,21 +16,12 @@ using namespace imagehash;
 static float *embed_argument(FunctionCallInfo fcinfo, const pg::LoadedModel *model) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(vision::set_threads(pg::threads_of_session()));
-    float *embedding = static_cast<float *>(palloc(sizeof(float) * model->length));
-    vision::Bytes bytes = pg::image_bytes(image);
     vision::Status decoded;
-    pg::check_status(vision::embed(model->network, &bytes, 1, pg::limits(), embedding, &decoded));
+    float *embedding = pg::embed_image(model, image, &decoded);
     pg::check_status(decoded);
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     return embedding;
-}
-
-static pg::ImageHash *semantic(const pg::LoadedHasher *hasher, const float *embedding, int length) {
-    pg::ImageHash *hash = pg::make_imagehash(hasher->shape.bits, hasher->method);
-    pg::check_status(vision::hash_embedding(hasher->hasher, embedding, length, hash->code));
-    return hash;
 }
 
 static Datum embedding_datum(FunctionCallInfo fcinfo, const pg::LoadedModel *model) {
@@ -55,7 +46,7 @@ static ArrayType *embedding_argument(FunctionCallInfo fcinfo) {
 
 static pg::ImageHash *semantic_of_array(const pg::LoadedHasher *hasher, ArrayType *array) {
     int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-    return semantic(hasher, reinterpret_cast<const float *>(ARR_DATA_PTR(array)), length);
+    return pg::hash_of_embedding(hasher, reinterpret_cast<const float *>(ARR_DATA_PTR(array)), length);
 }
 
 IMAGEHASH_FUNCTION(imagehash_image_embedding) {
@@ -70,7 +61,7 @@ IMAGEHASH_FUNCTION(imagehash_image_embedding_by) {
 IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image) {
     pg::load_shipped(true, true, ERROR);
     float *embedding = embed_argument(fcinfo, pg::shipped_model());
-    PG_RETURN_POINTER(semantic(pg::shipped_hasher(), embedding, pg::shipped_model()->length));
+    PG_RETURN_POINTER(pg::hash_of_embedding(pg::shipped_hasher(), embedding, pg::shipped_model()->length));
 }
 
 IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image_by) {
@@ -78,7 +69,7 @@ IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image_by) {
     pg::LoadedHasher hasher = *pg::hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)), &row);
     const pg::LoadedModel *model = pg::model_of_hasher(&row);
     float *embedding = embed_argument(fcinfo, model);
-    PG_RETURN_POINTER(semantic(&hasher, embedding, model->length));
+    PG_RETURN_POINTER(pg::hash_of_embedding(&hasher, embedding, model->length));
 }
 
 IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_embedding) {

@@ -72,10 +72,6 @@ bool progress_is_due() {
     return true;
 }
 
-bool stop_is_asked() {
-    return QueryCancelPending || ProcDiePending;
-}
-
 static void tell_row(void *argument) {
     const Reader *reader = static_cast<const Reader *>(argument);
     // Where a cancel came is chance.
@@ -261,11 +257,6 @@ static void embed_candidates(const Reader *reader, Candidate *candidates, int co
     }
 }
 
-static bool is_fault_of_image(const vision::Status &status) {
-    return status.kind == vision::ErrorKind::bad_image || status.kind == vision::ErrorKind::unsupported ||
-           status.kind == vision::ErrorKind::too_large;
-}
-
 // False where the image is left out.
 static bool image_is_good(Reader *reader, const Candidate *candidate) {
     if (candidate->status.ok()) return true;
@@ -407,7 +398,8 @@ void read_source(const char *query, const SourceRules *rules, SourceRows *rows) 
 
     start_progress();
     // The cursor refuses statements that write; this refuses it to functions that they call as well. Where it
-    // fails, the end of the (sub)transaction sets it back. The setting of that name cannot be set for a while.
+    // fails, the end of the (sub)transaction sets it back. The setting of that name cannot be set for a
+    // while.
     const bool was_read_only = XactReadOnly;
     XactReadOnly = true;
     SPI_connect();

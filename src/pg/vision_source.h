@@ -49,7 +49,4 @@ void read_source(const char *query, const SourceRules *rules, SourceRows *rows);
 void start_progress();
 bool progress_is_due();
 
-// The stop flag of work in src/vision, which may only look.
-bool stop_is_asked();
-
 }  // namespace imagehash::pg

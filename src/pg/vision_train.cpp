@@ -14,12 +14,8 @@
 #include <cmath>
 
 extern "C" {
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/pg_collation.h"
 #include "tcop/utility.h"
-#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 }
 
@@ -141,10 +137,10 @@ static void tell_epoch(const vision::TrainProgress *p) {
 static vision::Bytes train(const vision::LearnSet *set, const vision::TrainOptions *options,
                            TrainingHolder *holder, vision::TrainProgress *best, int *epochs) {
     check_work(vision::set_threads(pg::threads_of_session()));
-    check_work(vision::train_begin(*set, *options, pg::stop_is_asked, &holder->training));
+    check_work(vision::train_begin(*set, *options, pg::stop_requested, &holder->training));
     vision::TrainProgress progress = {};
     for (bool done = false; !done;) {
-        check_work(vision::train_epoch(holder->training, pg::stop_is_asked, &progress, &done));
+        check_work(vision::train_epoch(holder->training, pg::stop_requested, &progress, &done));
         if (progress.best) *best = progress;
         if (options->method == vision::HasherMethod::autoencoder && (pg::progress_is_due() || done))
             tell_epoch(&progress);
@@ -225,25 +221,13 @@ static char *quality_of(const TrainArguments *a, const vision::TrainProgress *be
 
 // --- names -------------------------------------------------------------------------------------------------
 
-static bool hasher_exists(const char *name) {
-    Relation table = table_open(pg::catalogue_table(pg::CatalogueTable::hasher), AccessShareLock);
-    ScanKeyData key;
-    ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
-                           CStringGetTextDatum(name));
-    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, GetActiveSnapshot(), 1, &key);
-    bool found = HeapTupleIsValid(systable_getnext(scan));
-    systable_endscan(scan);
-    table_close(table, AccessShareLock);
-    return found;
-}
-
 // Before the work, so that no training is lost to it; storing looks again.
 static void check_name(const char *name) {
     Size length = strlen(name);
     if (length == 0 || length > pg::kMaxCatalogueName)
         ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
                         errmsg("name of a hasher must have 1 to %d bytes", pg::kMaxCatalogueName)));
-    if (hasher_exists(name))
+    if (pg::hasher_exists(name))
         ereport(ERROR,
                 (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("hasher \"%s\" already exists", name),
                  errhint("A hasher never changes, since hashes were made with it. Choose another name.")));
@@ -272,7 +256,7 @@ static Datum row_of_result(FunctionCallInfo fcinfo, const char *name, int bits, 
                            const pg::SourceRows *rows, const char *quality) {
     TupleDesc descriptor = pg::result_row_type(fcinfo);
     char method_text[pg::kMethodNameSize];
-    snprintf(method_text, sizeof(method_text), "semantic-%08x", method);
+    pg::semantic_method_name(method, method_text);
     Datum values[] = {CStringGetTextDatum(name),
                       Int32GetDatum(bits),
                       CStringGetTextDatum(method_text),

@@ -14,11 +14,6 @@ using namespace imagehash;
 
 static const int hash_size = 8;  // 8 x 8 bits, as perceptual_hash(image) without a size
 
-static bool is_about_the_image(const vision::Status &status) {
-    return status.kind == vision::ErrorKind::bad_image || status.kind == vision::ErrorKind::unsupported ||
-           status.kind == vision::ErrorKind::too_large;
-}
-
 // (hash, sqlstate, error): a hash and nulls, or NULL and why.
 static Datum result_row(FunctionCallInfo fcinfo, pg::ImageHash *hash, const vision::Status &status) {
     TupleDesc descriptor = pg::result_row_type(fcinfo);
@@ -27,7 +22,7 @@ static Datum result_row(FunctionCallInfo fcinfo, pg::ImageHash *hash, const visi
     if (status.ok()) {
         values[0] = PointerGetDatum(hash);
     } else {
-        if (!is_about_the_image(status)) pg::check_status(status);
+        if (!pg::is_fault_of_image(status)) pg::check_status(status);
         values[1] = CStringGetTextDatum(unpack_sql_state(pg::sqlstate_of(status.kind)));
         values[2] = CStringGetTextDatum(status.message);
     }
@@ -51,14 +46,9 @@ IMAGEHASH_FUNCTION(imagehash_try_semantic_hash) {
     const pg::LoadedHasher *hasher = pg::shipped_hasher();
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(vision::set_threads(pg::threads_of_session()));
-    float *embedding = static_cast<float *>(palloc(sizeof(float) * model->length));
-    vision::Bytes bytes = pg::image_bytes(image);
     vision::Status status;
-    pg::check_status(vision::embed(model->network, &bytes, 1, pg::limits(), embedding, &status));
-    pg::ImageHash *hash = pg::make_imagehash(hasher->shape.bits, hasher->method);
-    if (status.ok())
-        pg::check_status(vision::hash_embedding(hasher->hasher, embedding, model->length, hash->code));
+    float *embedding = pg::embed_image(model, image, &status);
+    pg::ImageHash *hash = status.ok() ? pg::hash_of_embedding(hasher, embedding, model->length) : nullptr;
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     PG_RETURN_DATUM(result_row(fcinfo, hash, status));
@@ -72,6 +62,6 @@ IMAGEHASH_FUNCTION(imagehash_image_error) {
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     if (status.ok()) PG_RETURN_NULL();
-    if (!is_about_the_image(status)) pg::check_status(status);
+    if (!pg::is_fault_of_image(status)) pg::check_status(status);
     PG_RETURN_TEXT_P(cstring_to_text(status.message));
 }

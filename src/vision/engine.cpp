@@ -56,8 +56,8 @@ T &at(const std::vector<std::unique_ptr<T>> &all, int id, const char *what) {
 // Bytes to one input of a network.
 Status read_input(Bytes image, const Limits &limits, const InputRecipe &recipe, float *input) {
     return guarded([&] {
-        int short_side = recipe.short_side ? recipe.short_side : recipe.side;
-        write_input(input_view(decode(image, limits, short_side), recipe), recipe, input);
+        cv::Mat pixels = decode(image, limits, wanted_short_side(recipe));
+        write_input(input_view(pixels, recipe), recipe, input);
     });
 }
 

@@ -98,7 +98,7 @@ Status embed_views(NetworkId id, Bytes image, const Limits &limits, uint64_t see
     return guarded([&] {
         const Network &network = loaded_network(id);
         const InputRecipe &recipe = network.recipe();
-        int short_side = recipe.short_side ? recipe.short_side : recipe.side;
+        int short_side = wanted_short_side(recipe);
         std::vector<float> input(input_floats(recipe));
         write_input(input_view(decode(image, limits, short_side), recipe), recipe, input.data());
         network.embed(input.data(), 1, out);

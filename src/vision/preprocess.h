@@ -14,6 +14,11 @@ inline size_t input_floats(const InputRecipe &recipe) {
     return static_cast<size_t>(recipe.side) * recipe.side * 3;
 }
 
+// What the short side of the pixels should at least have, so that nothing is enlarged.
+inline int wanted_short_side(const InputRecipe &recipe) {
+    return recipe.short_side ? recipe.short_side : recipe.side;
+}
+
 // 8-bit BGR of any size -> 8-bit BGR, side x side. The short side becomes short_side (area average when
 // shrinking, bicubic when enlarging), then the centre is cut out; or everything is squashed to side x side.
 // Images more than four times as long as wide lose their ends first: nothing there reaches the centre, and a
