@@ -29,43 +29,60 @@ void rule_out(const uint16_t *distances, const int16_t *rmin, const int16_t *rma
 }
 
 namespace {
+constexpr size_t kStride = 64;
+
+// Of kStride numbers, all below 2^15.
 template <typename Number>
-size_t find_within(const Number *numbers, size_t count, Number limit) {
-    constexpr size_t kStride = 64;
-    size_t i = 0;
-    for (; i + kStride <= count; i += kStride) {
-        auto least = static_cast<int16_t>(INT16_MAX);
-        for (size_t k = 0; k < kStride; k++) least = std::min(least, static_cast<int16_t>(numbers[i + k]));
-        if (least <= static_cast<int16_t>(limit)) break;
-    }
-    while (i < count && numbers[i] > limit) i++;
-    return i;
+int16_t least_of(const Number *numbers) {
+    auto least = static_cast<int16_t>(INT16_MAX);
+    for (size_t k = 0; k < kStride; k++) least = std::min(least, static_cast<int16_t>(numbers[k]));
+    return least;
+}
+
+// Keeps the least keys, in order; *kept of at most `wanted`.
+void keep_least(uint64_t key, size_t wanted, uint64_t *keys, size_t *kept) {
+    if (*kept < wanted)
+        ++*kept;
+    else if (key >= keys[wanted - 1])
+        return;
+    size_t at = *kept - 1;
+    for (; at > 0 && keys[at - 1] > key; at--) keys[at] = keys[at - 1];
+    keys[at] = key;
 }
 }  // namespace
 
 size_t first_within(const int16_t *bounds, size_t count, int16_t limit) {
-    return find_within(bounds, count, limit);
+    size_t i = 0;
+    while (i + kStride <= count && least_of(bounds + i) > limit) i += kStride;
+    while (i < count && bounds[i] > limit) i++;
+    return i;
 }
 
-size_t first_within(const uint16_t *distances, size_t count, uint16_t limit) {
-    return find_within(distances, count, limit);
-}
-
-uint16_t limit_holding(const uint16_t *distances, size_t count, size_t wanted) {
-    auto least = static_cast<int16_t>(INT16_MAX);
-    for (size_t i = 0; i < count; i++) least = std::min(least, static_cast<int16_t>(distances[i]));
-    for (int16_t limit = least;; limit++) {  // few steps: the nearest are near each other
-        constexpr size_t kStride = 16384;    // a count fits its lane
-        size_t held = 0;
-        for (size_t first = 0; first < count; first += kStride) {
-            const size_t end = std::min(count, first + kStride);
-            int16_t here = 0;
-            for (size_t i = first; i < end; i++)
-                here = static_cast<int16_t>(here + (static_cast<int16_t>(distances[i]) <= limit));
-            held += static_cast<size_t>(here);
-        }
-        if (held >= wanted) return static_cast<uint16_t>(limit);
+size_t count_within(const int16_t *bounds, size_t count, int16_t limit) {
+    constexpr size_t kMost = 16384;  // a count fits its lane
+    size_t sum = 0;
+    for (size_t first = 0; first < count; first += kMost) {
+        const size_t end = std::min(count, first + kMost);
+        int16_t here = 0;
+        for (size_t i = first; i < end; i++) here = static_cast<int16_t>(here + (bounds[i] <= limit));
+        sum += static_cast<size_t>(here);
     }
+    return sum;
+}
+
+size_t find_least(const uint16_t *distances, size_t count, size_t wanted, uint32_t *places) {
+    uint64_t keys[kMostWanted];
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i += kStride) {
+        if (kept == wanted && i + kStride <= count &&
+            static_cast<uint64_t>(least_of(distances + i)) >= keys[wanted - 1] >> 32)
+            continue;
+        for (size_t k = i; k < std::min(count, i + kStride); k++)
+            keep_least(static_cast<uint64_t>(distances[k]) << 32 | k, wanted, keys, &kept);
+    }
+    for (size_t k = 0; k < kept; k++) places[k] = static_cast<uint32_t>(keys[k]);
+    std::sort(places, places + kept);
+    return kept;
 }
 
 }  // namespace imagehash::hamming

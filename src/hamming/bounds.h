@@ -20,11 +20,15 @@ void bound_leaves(const uint16_t *distances, const int16_t *rmin, const int16_t 
 void rule_out(const uint16_t *distances, const int16_t *rmin, const int16_t *rmax, size_t count, int radius,
               int16_t never, int16_t *bounds);
 
-// The first i with bounds[i] <= limit; count where there is none. Of distances too.
+// The first i with bounds[i] <= limit; count where there is none.
 size_t first_within(const int16_t *bounds, size_t count, int16_t limit);
-size_t first_within(const uint16_t *distances, size_t count, uint16_t limit);
 
-// The least limit such that `wanted` of the distances are at most that; count >= wanted > 0.
-uint16_t limit_holding(const uint16_t *distances, size_t count, size_t wanted);
+// How many there are.
+size_t count_within(const int16_t *bounds, size_t count, int16_t limit);
+
+// Where the `wanted` least distances are (of equal ones the first), in ascending order. Returns how many: as
+// many as there are, if there are fewer. places[] has room for `wanted`, 0 < wanted <= kMostWanted.
+constexpr size_t kMostWanted = 64;
+size_t find_least(const uint16_t *distances, size_t count, size_t wanted, uint32_t *places);
 
 }  // namespace imagehash::hamming

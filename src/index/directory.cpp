@@ -216,8 +216,7 @@ static void check_segment(Relation index, const TierDirectory &directory, PageRe
                                segment.start + segment.count, segment.rmin, segment.rmax));
 }
 
-// Reads a page of segments, in order or an ERROR.
-static void load_segments(Relation index, TierDirectory *directory, uint32 number) {
+void load_segments(Relation index, TierDirectory *directory, uint32 number) {
     PageRef ref = directory->segment_pages[number];
     uint32 count =
         Min(static_cast<uint32>(kSegmentsPerPage), directory->segments - number * kSegmentsPerPage);
@@ -239,11 +238,8 @@ static void load_segments(Relation index, TierDirectory *directory, uint32 numbe
 void visit_segments(Relation index, TierDirectory *directory, uint32 place, SegmentVisitor visit,
                     void *state) {
     const uint32 end = directory->first_segment[place + 1];
-    for (uint32 s = directory->first_segment[place]; s < end; s++) {
-        const uint32 page = s / kSegmentsPerPage;
-        if (directory->segments_of_page[page] == nullptr) load_segments(index, directory, page);
-        visit(directory->segments_of_page[page][s % kSegmentsPerPage], state);
-    }
+    for (uint32 s = directory->first_segment[place]; s < end; s++)
+        visit(segment_at(index, directory, s), state);
 }
 
 }  // namespace imagehash::index

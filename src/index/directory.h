@@ -144,6 +144,16 @@ inline int lower_bound(int distance, int rmin, int rmax) {
 // The tier that a leaf belongs to.
 const TierView &tier_of_leaf(const Directory &directory, uint32 leaf);
 
+// Reads a page of segments, in order or an ERROR.
+void load_segments(Relation index, TierDirectory *directory, uint32 page);
+
+// The tier's segment of that number.
+inline const Segment &segment_at(Relation index, TierDirectory *directory, uint32 number) {
+    const uint32 page = number / kSegmentsPerPage;
+    if (unlikely(directory->segments_of_page[page] == nullptr)) load_segments(index, directory, page);
+    return directory->segments_of_page[page][number % kSegmentsPerPage];
+}
+
 // Calls `visit` for each segment of a leaf of the tier; `place` is its number among the tier's leaves.
 using SegmentVisitor = void (*)(const Segment &segment, void *state);
 void visit_segments(Relation index, TierDirectory *directory, uint32 place, SegmentVisitor visit,

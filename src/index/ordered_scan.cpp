@@ -2,9 +2,9 @@
 //
 // The scan goes through the distances, level by level: at level v the rows found at distance v are served.
 // That takes all segments bound to less than v, the bound being the least distance to the query that a
-// segment can hold. Leaves have bounds too, and are opened into segments only when their turn comes; segments
-// of open leaves wait in a queue by their bound. Levels that the next few rows need anyway, by what is found
-// so far, are read together, in the order of pages, so that a page that serves several levels is read once.
+// segment can hold. Walks through the directory read them (segment_walk.h). Levels that the next few rows
+// need anyway, by what is found so far, are read in one walk, so that a page that serves several levels is
+// read once; the more is found on the way, the fewer levels that are.
 //
 // Only rows up to a horizon are kept: the distance of the 64th nearest known so far. When the levels have
 // reached the horizon, a new band begins beyond it, with four times as many rows; each band ends between two
@@ -12,11 +12,10 @@
 // the level that is being served, and rows at that level are served page by page, so a million equal hashes
 // need no memory.
 //
-// When a third of all segments would be read anyway, they are read in the order of their pages.
+// When a third of all segments would be read anyway, they are read in one walk.
 #include "hamming/bounds.h"
 #include "index/access_method.h"
 #include "index/arena.h"
-#include "index/growing_array.h"
 #include "index/scan.h"
 #include "pg/settings.h"
 
@@ -31,7 +30,6 @@ namespace imagehash::index {
 static const int64 first_band = 64;
 static const int64 band_growth = 4;
 static const int64 few_rows = 10;        // how many most searches ask for
-static const uint32 first_leaves = 8;    // read first, for a horizon
 static const int approximate_bands = 2;  // the first 320 rows, where an approximate answer is allowed
 static const int32 none = -1;
 
@@ -41,21 +39,17 @@ struct Candidate {
     bool all_visible;
 };
 
-struct Waiting {
-    Run run;
-    int32 next;
-};
-
 struct OrderedScan {
     int done_through;  // distances up to this one are served; -1 at first
     int level;
-    int opened_through;  // segments bound to this level or less are read, or among the runs
+    int read_through;  // segments bound to this level or less are read
     int horizon;
     int64 served;  // rows of the band
     int64 target;  // rows that the band is to have at least
     int bands;
-    bool first_read;  // what gives a horizon soon is read, or among the runs
-    bool in_page_order;
+    bool walking;    // there may be more pages of the walk
+    bool read_all;   // all up to the horizon is read in one walk
+    int walk_limit;  // what leaves are opened for now
 
     int64 within;  // rows of the band up to the horizon
     int64 within_before;
@@ -64,19 +58,14 @@ struct OrderedScan {
     int32 candidates_count, candidates_room, candidates_used;
     int32 free;
 
-    int16 *leaf_bounds;  // kNever: nothing in the leaf is wanted, or it is open
-    Waiting *waiting;
-    int32 waiting_count;
-    int64 waiting_room;
+    int16 *leaf_bounds;
     int64 segments_read;
-    int64 next_look;  // at how many of them the order of pages is considered
+    int64 next_look;  // at how many of them reading all is considered
 
     // By distance; set up to the length of the codes.
     int64 found[pg::kMaxBits + 1];  // rows of the band
     int32 heads[pg::kMaxBits + 1];  // of the candidates, in the order they were found
     int32 tails[pg::kMaxBits + 1];
-    int32 segment_heads[pg::kMaxBits + 1];
-    int64 queued[pg::kMaxBits + 1];  // segments of open leaves that wait, by bound
 
     uint64 row_code[kMaxWords];
 };
@@ -155,66 +144,22 @@ static void add_candidate(const Found &row, void *state_pointer) {
     o->within++;
 }
 
-// --- leaves and segments --------------------------------------------------------------------------
-
-struct OpenLeaf {
-    ScanState *state;
-    int distance;  // of its centroid
-    int now;       // segments with this bound or less are to be read now
-};
-
-static void wait(OrderedScan *o, const Run &run) {
-    make_room(&o->waiting, o->waiting_count, &o->waiting_room);
-    o->queued[run.bound]++;
-    o->waiting[o->waiting_count] = {run, o->segment_heads[run.bound]};
-    o->segment_heads[run.bound] = o->waiting_count++;
-}
-
-static void queue_segment(const Segment &segment, void *open_pointer) {
-    auto open = static_cast<OpenLeaf *>(open_pointer);
-    ScanState *state = open->state;
-    OrderedScan *o = state->ordered;
-    if (open->distance + segment.rmax <= o->done_through) return;
-    int bound = Max(lower_bound(open->distance, segment.rmin, segment.rmax), o->done_through + 1);
-    if (bound > o->horizon) return;
-    Run run = {segment.page, segment.start, segment.count, static_cast<uint16>(bound)};
-    if (bound <= open->now)
-        add_run(&state->runs, run);
-    else
-        wait(o, run);
-}
-
-static void open_leaf(ScanState *state, const TierView &view, uint32 leaf, int now) {
-    OpenLeaf open = {state, state->query_distances[leaf], now};
-    visit_segments(state->directory.index, view.leaves, leaf - view.first_leaf, queue_segment, &open);
-    state->ordered->leaf_bounds[leaf] = kNever;
-}
+// --- what is read ---------------------------------------------------------------------------------
 
 // Leaves that have nothing for this band, or that the filters rule out, are bound to kNever.
 static void bound_leaves(ScanState *state) {
     OrderedScan *o = state->ordered;
     const Directory &directory = state->directory;
+    std::fill_n(o->leaf_bounds, directory.leaves, kNever);  // tiers have gaps between them
     for (int t = 0; t < directory.tiers_count; t++) {
         const TierView &view = directory.tiers[t];
         hamming::bound_leaves(state->query_distances + view.first_leaf, view.leaves->rmin, view.leaves->rmax,
                               view.leaves->leaves, static_cast<int16>(o->done_through + 1), kNever,
                               o->leaf_bounds + view.first_leaf);
     }
-    if (state->filter_bounds == nullptr) return;
+    if (state->question.filters_count == 0) return;
     for (uint32 leaf = 0; leaf < directory.leaves; leaf++)
         o->leaf_bounds[leaf] = Max(o->leaf_bounds[leaf], state->filter_bounds[leaf]);
-}
-
-// The segments of open leaves that wait at `bound` are to be read now.
-static void take_segments(ScanState *state, int bound) {
-    OrderedScan *o = state->ordered;
-    if (o->segment_heads[bound] == none) return;
-    const int64 others = state->runs.count;
-    for (int32 s = o->segment_heads[bound]; s != none; s = o->waiting[s].next)
-        add_run(&state->runs, o->waiting[s].run);
-    merge_runs(&state->runs, others);
-    o->segment_heads[bound] = none;
-    o->queued[bound] = 0;
 }
 
 // The level through which the next few rows need the segments read: one row at first, then ten, then those of
@@ -229,73 +174,48 @@ static int level_needed(const OrderedScan *o) {
     return o->level;
 }
 
-// Opens the closed leaves bound to `last` or less, in the order of their pages.
-static void open_leaves(ScanState *state, int last) {
-    for (int t = 0; t < state->directory.tiers_count; t++) {
-        const TierView &view = state->directory.tiers[t];
-        const int16 *bounds = state->ordered->leaf_bounds + view.first_leaf;
-        for (uint32 place = 0; place < view.leaves->leaves; place++) {
-            place +=
-                hamming::first_within(bounds + place, view.leaves->leaves - place, static_cast<int16>(last));
-            if (place < view.leaves->leaves) open_leaf(state, view, view.first_leaf + place, last);
-        }
-    }
-}
-
-// The segments bound to the levels through `last` become the runs, in the order of pages.
-static void open_levels(ScanState *state, int last) {
+// Where leaves are opened to by what is found now.
+static void set_walk_limit(ScanState *state) {
     OrderedScan *o = state->ordered;
-    RunList *runs = &state->runs;
-    if (runs->next == runs->count) runs->next = runs->count = 0;
-    for (int level = o->level; level <= last; level++) take_segments(state, level);
-    const int64 others = runs->count;
-    open_leaves(state, last);
-    merge_runs(runs, others);
-    o->opened_through = last;
-}
-
-// Puts runs back that have turned out not to be needed so soon.
-static void put_back_runs(ScanState *state) {
-    OrderedScan *o = state->ordered;
-    RunList *runs = &state->runs;
-    if (o->in_page_order || !o->first_read || o->opened_through <= o->level) return;
-    if (o->within == o->within_before) return;  // nothing new
+    if (!o->read_all && o->within == o->within_before) return;  // nothing new
     o->within_before = o->within;
-    const int last = level_needed(o);
-    if (last >= o->opened_through) return;
-    o->opened_through = last;
-    // The last one first, so that those that wait are in the order of pages.
-    for (int64 r = runs->count - 1; r >= runs->next; r--)
-        if (runs->runs[r].bound > last) wait(o, runs->runs[r]);
-    Run *end = std::remove_if(runs->runs + runs->next, runs->runs + runs->count,
-                              [last](const Run &run) { return run.bound > last; });
-    runs->count = end - runs->runs;
+    o->walk_limit = o->read_all ? o->horizon : level_needed(o);
 }
 
-// Segments that are bound to the horizon or less and not read yet.
-static int64 segments_left(const ScanState *state) {
-    const OrderedScan *o = state->ordered;
-    int64 left = state->runs.count - state->runs.next;
-    for (int bound = o->level; bound <= o->horizon; bound++) left += o->queued[bound];
-    for (int t = 0; t < state->directory.tiers_count; t++) {
-        const TierView &view = state->directory.tiers[t];
-        const uint32 *first_segment = view.leaves->first_segment;
-        for (uint32 place = 0; place < view.leaves->leaves; place++)
-            if (o->leaf_bounds[view.first_leaf + place] <= o->horizon)
-                left += first_segment[place + 1] - first_segment[place];
-    }
-    return left;
-}
-
-// Once the horizon has had time to fall: whether most of what is left would be read anyway, and if so takes
-// it all into the runs.
-static void consider_page_order(ScanState *state) {
+static void start_walk(ScanState *state) {
     OrderedScan *o = state->ordered;
-    if (o->in_page_order || !o->first_read || o->segments_read < o->next_look) return;
+    restart_walk(&state->walk);
+    o->walking = true;
+    o->within_before = -1;
+    set_walk_limit(state);
+}
+
+// Once the horizon has had time to fall: whether most of what is left would be read anyway.
+static void consider_reading_all(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    if (o->read_all || o->segments_read < o->next_look) return;
     o->next_look = o->segments_read * 2;
-    if (segments_left(state) * 3 < static_cast<int64>(state->directory.segments)) return;
-    o->in_page_order = true;
-    open_levels(state, o->horizon);
+    const size_t leaves = state->directory.leaves;
+    o->read_all = hamming::count_within(o->leaf_bounds, leaves, static_cast<int16>(o->horizon)) * 3 >= leaves;
+}
+
+// Reads the walk's next page.
+static void read_on(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    OrderedScan *o = state->ordered;
+    const PageRuns *page = walk_on(&state->walk, o->walk_limit);
+    if (page == nullptr) {
+        o->walking = false;
+        if (!state->walk.only_first) o->read_through = state->walk.least_limit;
+        state->walk.only_first = false;
+        return;
+    }
+    visit_page(scan, *page, state->question.query, &o->horizon, 0, add_candidate, state);
+    o->segments_read += page->segments;
+    lower_horizon(state);
+    if (state->walk.only_first) return;
+    consider_reading_all(state);
+    set_walk_limit(state);
 }
 
 // --- bands ----------------------------------------------------------------------------------------
@@ -332,51 +252,42 @@ static void leave_out_far_leaves(ScanState *state) {
     }
 }
 
-// The leaves of the tier that are nearest to the query are opened, and their segments read at once.
-static void open_nearest_leaves(ScanState *state, const TierView &view) {
-    const uint32 leaves = view.leaves->leaves;
-    const uint16 *distances = state->query_distances + view.first_leaf;
-    uint32 left = Min(first_leaves, leaves);
-    if (left == 0) return;
-    const uint16 near = hamming::limit_holding(distances, leaves, left);
-    for (uint32 place = 0; place < leaves && left > 0; place++) {
-        place += hamming::first_within(distances + place, leaves - place, near);
-        if (place == leaves || state->ordered->leaf_bounds[view.first_leaf + place] == kNever) continue;
-        open_leaf(state, view, view.first_leaf + place, pg::kMaxBits);
-        left--;
-    }
-}
-
-// What gives a horizon soon: pending pages, which have no bound, and the leaves nearest to the query.
+// What gives a horizon soon: pending pages, which have no bound, and the leaves nearest to the query, of the
+// largest tier, which comes first.
 static void read_first(ScanState *state) {
-    for (uint32 p = 0; p < state->meta.pending_count; p++)
-        add_run(&state->runs, {state->meta.pending[p], 0, 0, 0});
-    // The largest tier comes first.
-    if (state->ordered->done_through < 0 && state->directory.tiers_count > 0)
-        open_nearest_leaves(state, state->directory.tiers[0]);
+    SegmentWalk *walk = &state->walk;
+    walk->only_first = true;
+    if (state->ordered->done_through >= 0 || state->directory.tiers_count == 0) return;
+    const TierView &view = state->directory.tiers[0];
+    walk->first_count = static_cast<uint32>(hamming::find_least(
+        state->query_distances + view.first_leaf, view.leaves->leaves, SegmentWalk::kMostFirst, walk->first));
+    for (uint32 i = 0; i < walk->first_count; i++) walk->first[i] += view.first_leaf;
 }
 
 static void start_band(ScanState *state) {
     OrderedScan *o = state->ordered;
     o->level = o->done_through + 1;
     o->horizon = state->question.max_distance;
-    o->first_read = o->in_page_order = false;
-    o->opened_through = o->level;
+    o->read_through = o->done_through;
+    o->read_all = false;
     o->within = o->served = 0;
     const Size levels = state->meta.bits + 1;
-    std::fill_n(o->queued, levels, 0);
     std::fill_n(o->found, levels, 0);
     std::fill_n(o->heads, levels, none);
-    std::fill_n(o->segment_heads, levels, none);
     o->free = none;
-    o->candidates_count = o->candidates_used = o->waiting_count = 0;
+    o->candidates_count = o->candidates_used = 0;
     o->segments_read = 0;
     o->next_look = static_cast<int64>(state->directory.segments) / 40 + 16;
-    state->runs.count = state->runs.next = 0;
     bound_leaves(state);
     if (pg::target_recall() < 1 && o->bands < approximate_bands) leave_out_far_leaves(state);
+    memset(&state->walk, 0, sizeof state->walk);
+    state->walk.directory = &state->directory;
+    state->walk.meta = &state->meta;
+    state->walk.distances = state->query_distances;
+    state->walk.bounds = o->leaf_bounds;
+    state->walk.done_through = o->done_through;
     read_first(state);
-    sort_runs(&state->runs, 0);
+    start_walk(state);
 }
 
 void start_ordered(IndexScanDesc scan) {
@@ -399,16 +310,10 @@ static bool advance(IndexScanDesc scan) {
     OrderedScan *o = state->ordered;
     while (o->heads[o->level] == none) {
         CHECK_FOR_INTERRUPTS();
-        if (state->runs.next < state->runs.count) {
-            int64 before = state->runs.next;
-            visit_page(scan, &state->runs, state->question.query, &o->horizon, 0, add_candidate, state);
-            o->segments_read += state->runs.next - before;
-            lower_horizon(state);
-            put_back_runs(state);
-            consider_page_order(state);
-        } else if (!o->first_read) {
-            o->first_read = true;
-            open_levels(state, level_needed(o));
+        if (o->walking) {
+            read_on(scan);
+        } else if (o->read_through < o->level) {
+            start_walk(state);
         } else if (o->level >= state->question.max_distance) {
             return false;
         } else if (o->level >= o->horizon) {
@@ -418,7 +323,6 @@ static bool advance(IndexScanDesc scan) {
             start_band(state);
         } else {
             o->level++;
-            if (o->level > o->opened_through) open_levels(state, level_needed(o));
         }
     }
     return true;

@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "access/xlog.h"
+#include "storage/buf_internals.h"
 #include "storage/smgr.h"
 }
 
@@ -159,13 +160,14 @@ Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
                                trailer->serial, kind, ref.serial));
 }
 
-void prefetch_ref(Relation index, PageRef ref, int codes_offset, int size) {
+const char *prefetch_ref(Relation index, PageRef ref) {
     Buffer recent = recent_buffers[ref.block % lengthof(recent_buffers)];
-    if (!BufferIsValid(recent) || RelationUsesLocalBuffers(index)) return;
+    if (!BufferIsValid(recent) || RelationUsesLocalBuffers(index)) return nullptr;
+    __builtin_prefetch(GetBufferDescriptor(recent - 1), 1);
     const char *page = BufferGetPage(recent);
     __builtin_prefetch(page);
     __builtin_prefetch(page + kPageEnd);
-    for (int i = 0; i < size; i += 64) __builtin_prefetch(page + codes_offset + i);
+    return page;
 }
 
 }  // namespace imagehash::index

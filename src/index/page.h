@@ -170,8 +170,10 @@ constexpr int kAnyWords = 0;
 // (serialization_failure).
 Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words);
 
-// Asks the processor to fetch the page's ends and the codes from `codes_offset` on, where it is known in which
-// buffer the page was: a search waits for memory more than for anything else.
-void prefetch_ref(Relation index, PageRef ref, int codes_offset, int size);
+// Asks the processor to fetch what read_ref() will look at, where it is known in which buffer the page was: a
+// search waits for memory more than for anything else. Returns the page's place, or null; only good for
+// prefetching more of it.
+constexpr int kCacheLine = 64;
+const char *prefetch_ref(Relation index, PageRef ref);
 
 }  // namespace imagehash::index

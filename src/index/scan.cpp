@@ -40,7 +40,6 @@ IndexScanDesc hamming_beginscan(Relation index, int nkeys, int norderbys) {
 static void forget_progress(ScanState *state) {
     MemoryContextReset(state->context);
     MemoryContextReset(state->row_context);
-    memset(&state->runs, 0, sizeof state->runs);
     state->ordered = nullptr;
     state->rows = nullptr;
     state->rows_count = state->rows_next = 0;
@@ -71,15 +70,15 @@ void hamming_endscan(IndexScanDesc scan) {
 
 // --- start ----------------------------------------------------------------------------------------
 
-// Leaves that a filter rules out.
-static int16 *bound_by_filters(const ScanState *state) {
+// Leaves that a filter rules out get the bound kNever, the others 0.
+static void bound_by_filters(ScanState *state) {
     const Directory &directory = state->directory;
     const Question &question = state->question;
-    if (question.filters_count == 0) return nullptr;
     auto bounds = static_cast<int16 *>(arena_alloc(state->context, sizeof(int16) * directory.leaves));
     auto distances = static_cast<uint16 *>(arena_alloc(state->context, sizeof(uint16) * directory.leaves));
     memset(bounds, 0, sizeof(int16) * directory.leaves);
-    for (int f = 0; f < question.filters_count; f++) {
+    // The first filter comes last: its distances are kept.
+    for (int f = question.filters_count - 1; f >= 0; f--) {
         centroid_distances(directory, question.filters[f].code, distances);
         for (int t = 0; t < directory.tiers_count; t++) {
             const TierView &view = directory.tiers[t];
@@ -88,14 +87,15 @@ static int16 *bound_by_filters(const ScanState *state) {
                               bounds + view.first_leaf);
         }
     }
-    return bounds;
+    state->filter_bounds = bounds;
+    state->filter_distances = question.filters_count > 0 ? distances : nullptr;
 }
 
 static void load_leaves(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     Directory *directory = &state->directory;
     make_directory(scan->indexRelation, state->meta, cached_tier, directory);
-    state->filter_bounds = bound_by_filters(state);
+    bound_by_filters(state);
     state->query_distances = nullptr;
     if (!state->question.by_distance) return;
     state->query_distances =
@@ -103,25 +103,15 @@ static void load_leaves(IndexScanDesc scan) {
     centroid_distances(*directory, state->question.query, state->query_distances);
 }
 
-static void add_segment(const Segment &segment, void *state_pointer) {
-    auto state = static_cast<ScanState *>(state_pointer);
-    add_run(&state->runs, {segment.page, segment.start, segment.count, 0});
-}
-
 // Everything that the filters leave over, in the order of pages.
 static void start_unordered(ScanState *state) {
-    for (uint32 p = 0; p < state->meta.pending_count; p++)
-        add_run(&state->runs, {state->meta.pending[p], 0, 0, 0});
-    for (int t = 0; t < state->directory.tiers_count; t++) {
-        const TierView &view = state->directory.tiers[t];
-        for (uint32 place = 0; place < view.leaves->leaves; place++) {
-            if (state->filter_bounds != nullptr && state->filter_bounds[view.first_leaf + place] == kNever)
-                continue;
-            CHECK_FOR_INTERRUPTS();
-            visit_segments(state->directory.index, view.leaves, place, add_segment, state);
-        }
-    }
-    sort_runs(&state->runs, 0);
+    memset(&state->walk, 0, sizeof state->walk);
+    state->walk.directory = &state->directory;
+    state->walk.meta = &state->meta;
+    state->walk.distances = state->filter_distances;
+    state->walk.bounds = state->filter_bounds;
+    state->walk.done_through = -1;
+    restart_walk(&state->walk);
 }
 
 static void start_codes(IndexScanDesc scan) {
@@ -193,9 +183,10 @@ static bool next_page(IndexScanDesc scan) {
     const int threshold = filtered ? question.filters[0].radius : pg::kMaxBits;
     while (state->rows_count == 0) {
         CHECK_FOR_INTERRUPTS();
-        if (state->phase == Phase::unordered && state->runs.next < state->runs.count)
-            visit_page(scan, &state->runs, filtered ? question.filters[0].code : no_code, &threshold, 1,
-                       keep_row, state);
+        const PageRuns *page = state->phase == Phase::unordered ? walk_on(&state->walk, threshold) : nullptr;
+        if (page != nullptr)
+            visit_page(scan, *page, filtered ? question.filters[0].code : no_code, &threshold, 1, keep_row,
+                       state);
         else if (state->phase == Phase::nulls && state->next_null_block < state->blocks)
             read_null_page(scan, state->next_null_block++);
         else
@@ -313,7 +304,6 @@ static void refuse_other_method(IndexScanDesc scan) {
     state->question.recheck_order = false;
     state->question.by_distance = true;
     MemoryContext old = MemoryContextSwitchTo(state->context);
-    memset(&state->runs, 0, sizeof state->runs);
     start_codes(scan);
     MemoryContextSwitchTo(old);
 }

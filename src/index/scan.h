@@ -3,22 +3,9 @@
 
 #include "index/directory_cache.h"
 #include "index/question.h"
+#include "index/segment_walk.h"
 
 namespace imagehash::index {
-
-// Entries of one page that are to be read: a segment, or a whole pending page.
-struct Run {
-    PageRef page;
-    uint16 start;
-    uint16 count;  // 0: all of a pending page
-    uint16 bound;  // no code in it is nearer to the query
-};
-struct RunList {
-    Run *runs;
-    int64 count;
-    int64 room;
-    int64 next;
-};
 
 // A row that a page gave.
 struct Found {
@@ -44,9 +31,10 @@ struct ScanState {
     bool nulls_come_later;
 
     Directory directory;
-    uint16 *query_distances;  // of the leaves' centroids to the query
-    int16 *filter_bounds;  // of each leaf: 0, or kNever where the filters rule it out; null without filters
-    RunList runs;          // to be read, by page
+    uint16 *query_distances;   // of the leaves' centroids to the query
+    int16 *filter_bounds;      // of each leaf: 0, or kNever where the filters rule it out
+    uint16 *filter_distances;  // of the leaves' centroids to the first filter; null without filters
+    SegmentWalk walk;
     OrderedScan *ordered;
     BlockNumber next_null_block;
     BlockNumber blocks;
@@ -69,19 +57,10 @@ struct ScanState {
     MemoryContext row_context;
 };
 
-// A bound that no distance reaches.
-constexpr int16 kNever = INT16_MAX;
-
-void add_run(RunList *list, const Run &run);
-// By block and place, so that each page is read once: those from `from` on.
-void sort_runs(RunList *list, int64 from);
-// Sorts those from `middle` on into the others, which are sorted.
-void merge_runs(RunList *list, int64 middle);
-
-// Reads the page of the next run and of all that follow on it, and calls `visit` for each entry that is
-// alive, has a distance to `query` of at most *threshold, and passes the filters from `first_filter` on. Runs
-// whose bound is beyond *threshold are skipped.
-void visit_page(IndexScanDesc scan, RunList *list, const uint64 *query, const int *threshold,
+// Reads the page, and calls `visit` for each entry that is alive, has a distance to `query` of at most
+// *threshold, and passes the filters from `first_filter` on. Runs whose bound is beyond *threshold are
+// skipped.
+void visit_page(IndexScanDesc scan, const PageRuns &page, const uint64 *query, const int *threshold,
                 int first_filter, FoundVisitor visit, void *visitor_state);
 
 void start_ordered(IndexScanDesc scan);

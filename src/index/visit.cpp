@@ -1,35 +1,11 @@
 // Reading pages for a scan; see scan.h.
-#include "index/growing_array.h"
 #include "index/scan.h"
-
-#include <algorithm>
 
 extern "C" {
 #include "access/visibilitymap.h"
 }
 
 namespace imagehash::index {
-
-void add_run(RunList *list, const Run &run) {
-    make_room(&list->runs, list->count, &list->room);
-    list->runs[list->count++] = run;
-}
-
-// A type and not a function, so that it becomes part of the sort's loops.
-struct ComesBefore {
-    static uint64 place(const Run &run) { return static_cast<uint64>(run.page.block) << 16 | run.start; }
-    bool operator()(const Run &a, const Run &b) const { return place(a) < place(b); }
-};
-
-void sort_runs(RunList *list, int64 from) {
-    Run *first = list->runs + from, *last = list->runs + list->count;
-    if (!std::is_sorted(first, last, ComesBefore())) std::sort(first, last, ComesBefore());
-}
-
-void merge_runs(RunList *list, int64 middle) {
-    sort_runs(list, middle);  // new pages may come from anywhere in the file
-    std::inplace_merge(list->runs + list->next, list->runs + middle, list->runs + list->count, ComesBefore());
-}
 
 struct PageVisit {
     IndexScanDesc scan;
@@ -84,47 +60,27 @@ static void visit_run(const PageVisit &visit, int start, int stop, int threshold
     }
 }
 
-// The next page of the list, with the codes of all its runs.
-static void prefetch_page(Relation index, const RunList *list, int words) {
-    const int code_size = words * static_cast<int>(sizeof(uint64));
-    for (int64 r = list->next;
-         r < list->count && list->runs[r].page.block == list->runs[list->next].page.block; r++)
-        prefetch_ref(index, list->runs[r].page, kCodesOffset + block_start(list->runs[r].start) * code_size,
-                     list->runs[r].count * code_size);
-}
-
-void visit_page(IndexScanDesc scan, RunList *list, const uint64 *query, const int *threshold,
+void visit_page(IndexScanDesc scan, const PageRuns &runs, const uint64 *query, const int *threshold,
                 int first_filter, FoundVisitor visit_found, void *visitor_state) {
     auto state = static_cast<ScanState *>(scan->opaque);
-    const PageRef ref = list->runs[list->next].page;
-    const bool whole = list->runs[list->next].count == 0;
     // Horizons fall: a page none of whose runs matters any more is not read.
-    int64 end = list->next;
-    bool wanted = false;
-    for (; end < list->count && list->runs[end].page.block == ref.block; end++)
-        wanted = wanted || list->runs[end].bound <= *threshold;
-    int64 r = list->next;
-    list->next = end;
+    bool wanted = runs.whole;
+    for (int r = 0; r < runs.count; r++) wanted = wanted || runs.runs[r].bound <= *threshold;
     if (!wanted) return;
-    prefetch_page(scan->indexRelation, list, state->layout.words);
 
-    Buffer buffer = read_ref(scan->indexRelation, ref, whole ? kPendingPage : kCodePage, state->layout.words);
+    Buffer buffer =
+        read_ref(scan->indexRelation, runs.page, runs.whole ? kPendingPage : kCodePage, state->layout.words);
     Page page = BufferGetPage(buffer);
     PageVisit visit = {scan, state, page, query, first_filter, visit_found, visitor_state};
     const int entries = page_count(page);
-    if (whole) visit_run(visit, 0, entries, *threshold);
-    while (!whole && r < end) {
-        // Runs that follow each other are read as one.
-        int start = list->runs[r].start, stop = start;
-        bool reached = false;
-        for (; r < end && list->runs[r].start == stop; r++) {
-            stop = list->runs[r].start + list->runs[r].count;
-            reached = reached || list->runs[r].bound <= *threshold;
-        }
-        if (stop > entries)
-            report_corruption(scan->indexRelation, ref.block,
-                              psprintf("The page has %d entries, and a segment ends at %d.", entries, stop));
-        if (reached) visit_run(visit, start, stop, *threshold);
+    if (runs.whole) visit_run(visit, 0, entries, *threshold);
+    for (int r = 0; r < runs.count; r++) {
+        const Run &run = runs.runs[r];
+        if (run.stop > entries)
+            report_corruption(
+                scan->indexRelation, runs.page.block,
+                psprintf("The page has %d entries, and a segment ends at %d.", entries, run.stop));
+        if (run.bound <= *threshold) visit_run(visit, run.start, run.stop, *threshold);
     }
     UnlockReleaseBuffer(buffer);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -52,19 +53,35 @@ TEST(Bounds, RuleOutWhatIsBeyondTheRadius) {
     }
 }
 
-TEST(Bounds, FirstWithinAndLimitHolding) {
-    for (size_t count : {1, 63, 64, 65, 200, 40000}) {
+TEST(Bounds, FirstWithinAndHowMany) {
+    for (size_t count : {0, 1, 63, 64, 65, 200, 40000}) {
         const Leaves leaves(count);
-        for (uint16_t limit : {0, 3, 500, 1024}) {
-            const auto found = std::find_if(leaves.distances.begin(), leaves.distances.end(),
-                                            [limit](uint16_t d) { return d <= limit; });
-            EXPECT_EQ(first_within(leaves.distances.data(), count, limit),
-                      static_cast<size_t>(found - leaves.distances.begin()));
+        for (int16_t limit : {0, 3, 500, 1024}) {
+            const auto within = [limit](int16_t bound) { return bound <= limit; };
+            const auto found = std::find_if(leaves.rmin.begin(), leaves.rmin.end(), within);
+            EXPECT_EQ(first_within(leaves.rmin.data(), count, limit),
+                      static_cast<size_t>(found - leaves.rmin.begin()));
+            EXPECT_EQ(count_within(leaves.rmin.data(), count, limit),
+                      static_cast<size_t>(std::count_if(leaves.rmin.begin(), leaves.rmin.end(), within)));
         }
-        std::vector<uint16_t> sorted = leaves.distances;
-        std::sort(sorted.begin(), sorted.end());
-        for (size_t wanted : {size_t{1}, std::min<size_t>(8, count), count})
-            EXPECT_EQ(limit_holding(leaves.distances.data(), count, wanted), sorted[wanted - 1]);
+    }
+}
+
+TEST(Bounds, FindLeast) {
+    for (size_t count : {0, 1, 7, 63, 64, 65, 200, 40000}) {
+        const Leaves leaves(count);
+        std::vector<uint32_t> order(count);
+        std::iota(order.begin(), order.end(), 0u);
+        std::stable_sort(order.begin(), order.end(), [&leaves](uint32_t a, uint32_t b) {
+            return leaves.distances[a] < leaves.distances[b];
+        });
+        for (size_t wanted : {size_t{1}, size_t{8}, kMostWanted}) {
+            std::vector<uint32_t> places(wanted);
+            places.resize(find_least(leaves.distances.data(), count, wanted, places.data()));
+            std::vector<uint32_t> expected(order.begin(), order.begin() + std::min(wanted, count));
+            std::sort(expected.begin(), expected.end());
+            EXPECT_EQ(places, expected);
+        }
     }
 }
 
