@@ -150,12 +150,14 @@ static void add_candidate(const Found &row, void *state_pointer) {
 static void bound_leaves(ScanState *state) {
     OrderedScan *o = state->ordered;
     const Directory &directory = state->directory;
-    std::fill_n(o->leaf_bounds, directory.leaves, kNever);  // tiers have gaps between them
     for (int t = 0; t < directory.tiers_count; t++) {
         const TierView &view = directory.tiers[t];
+        const uint32 leaves = view.leaves->leaves;
+        int16 *bounds = o->leaf_bounds + view.first_leaf;
         hamming::bound_leaves(state->query_distances + view.first_leaf, view.leaves->rmin, view.leaves->rmax,
-                              view.leaves->leaves, static_cast<int16>(o->done_through + 1), kNever,
-                              o->leaf_bounds + view.first_leaf);
+                              leaves, static_cast<int16>(o->done_through + 1), kNever, bounds);
+        // The gap to the next tier.
+        std::fill(bounds + leaves, bounds + TYPEALIGN(hamming::kBlock, leaves), kNever);
     }
     if (state->question.filters_count == 0) return;
     for (uint32 leaf = 0; leaf < directory.leaves; leaf++)
