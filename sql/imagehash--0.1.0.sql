@@ -471,6 +471,21 @@ COMMENT ON FUNCTION semantic_hash(real[], text) IS
     'the hash of an embedding by a hasher in imagehash.hasher. Errors as semantic_hash(real[]), and 42704 no such hasher, 42501 '
     'no SELECT on imagehash.hasher';
 
+CREATE FUNCTION semantic_hash(images bytea[], hasher text) RETURNS imagehash[]
+    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_images_by'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000000;
+COMMENT ON FUNCTION semantic_hash(bytea[], text) IS
+    'semantic_hash(image, hasher) of each image, in an array of the same shape; NULL for NULL. Otherwise as '
+    'semantic_hash(bytea[]). Errors as semantic_hash(bytea, text), with the place of the image in the array as context';
+
+CREATE FUNCTION try_semantic_hash(image bytea, hasher text, OUT hash imagehash, OUT sqlstate text, OUT error text)
+    RETURNS record
+    AS '$libdir/imagehash_vision', 'imagehash_try_semantic_hash_by'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+COMMENT ON FUNCTION try_semantic_hash(bytea, text) IS
+    'semantic_hash(image, hasher), or NULL with the reason, as try_semantic_hash(bytea). Errors that are not the image''s are '
+    'raised: 42704 no such hasher, 42501, and the others of semantic_hash(bytea, text)';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- models and hashers
 -- ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 // Images go through the network a batch at a time; interrupts are looked for between two batches. Plain
 // structs and palloc memory only.
 #include "pg/vision_arguments.h"
+#include "pg/vision_catalogue.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -41,25 +42,24 @@ static void check_element(const vision::Status &status, int element, int count) 
 }
 
 // Hashes what the batch holds into hashes[] at their places, and empties it.
-static void hash_batch(Batch *batch, Datum *hashes, int count) {
+static void hash_batch(const pg::ImageHasher *with, Batch *batch, Datum *hashes, int count) {
     if (batch->count == 0) return;
     CHECK_FOR_INTERRUPTS();
-    const pg::LoadedModel *model = pg::shipped_model();
-    const pg::LoadedHasher *hasher = pg::shipped_hasher();
     vision::Bytes bytes[vision::kEmbeddingBatch];
     vision::Status decoded[vision::kEmbeddingBatch];
     for (int i = 0; i < batch->count; i++) bytes[i] = pg::image_bytes(batch->images[i]);
     pg::check_status(
-        vision::embed(model->network, bytes, batch->count, pg::limits(), batch->embeddings, decoded));
+        vision::embed(with->model->network, bytes, batch->count, pg::limits(), batch->embeddings, decoded));
     for (int i = 0; i < batch->count; i++) {
         check_element(decoded[i], batch->places[i], count);
-        const float *embedding = batch->embeddings + static_cast<Size>(i) * model->length;
-        hashes[batch->places[i]] = PointerGetDatum(pg::hash_of_embedding(hasher, embedding, model->length));
+        const float *embedding = batch->embeddings + static_cast<Size>(i) * with->model->length;
+        hashes[batch->places[i]] =
+            PointerGetDatum(pg::hash_of_embedding(&with->hasher, embedding, with->model->length));
     }
     batch->count = 0;
 }
 
-IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_images) {
+static Datum hash_images(FunctionCallInfo fcinfo, pg::ImageHasher with) {
     ArrayType *array = PG_GETARG_ARRAYTYPE_P(0);
     Oid type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
     int16 type_length;
@@ -72,21 +72,28 @@ IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_images) {
     deconstruct_array(array, BYTEAOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
     if (count == 0) PG_RETURN_ARRAYTYPE_P(construct_empty_array(type));
 
-    pg::load_shipped(true, true, ERROR);
     pg::check_status(vision::set_threads(pg::threads_of_session()));
     Batch batch = {};
     batch.embeddings =
-        static_cast<float *>(palloc(sizeof(float) * vision::kEmbeddingBatch * pg::shipped_model()->length));
+        static_cast<float *>(palloc(sizeof(float) * vision::kEmbeddingBatch * with.model->length));
     Datum *hashes = static_cast<Datum *>(palloc0(sizeof(Datum) * count));
     for (int i = 0; i < count; i++) {
         if (nulls[i]) continue;
         batch.places[batch.count] = i;
         batch.images[batch.count++] = DatumGetByteaPP(elements[i]);
-        if (batch.count == vision::kEmbeddingBatch) hash_batch(&batch, hashes, count);
+        if (batch.count == vision::kEmbeddingBatch) hash_batch(&with, &batch, hashes, count);
     }
-    hash_batch(&batch, hashes, count);
+    hash_batch(&with, &batch, hashes, count);
     CHECK_FOR_INTERRUPTS();
     PG_RETURN_ARRAYTYPE_P(construct_md_array(hashes, nulls, ARR_NDIM(array), ARR_DIMS(array),
                                              ARR_LBOUND(array), type, type_length, type_by_value,
                                              type_align));
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_images) {
+    return hash_images(fcinfo, pg::shipped_image_hasher());
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_images_by) {
+    return hash_images(fcinfo, pg::image_hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }

@@ -420,4 +420,15 @@ const LoadedHasher *hasher_by_name(const char *name, HasherRow *row) {
     return &cached->loaded;
 }
 
+ImageHasher shipped_image_hasher() {
+    load_shipped(true, true, ERROR);
+    return {shipped_model(), *shipped_hasher()};
+}
+
+ImageHasher image_hasher_by_name(const char *name) {
+    HasherRow row;
+    LoadedHasher hasher = *hasher_by_name(name, &row);
+    return {model_of_hasher(&row), hasher};
+}
+
 }  // namespace imagehash::pg

@@ -42,6 +42,17 @@ const LoadedHasher *hasher_by_name(const char *name, HasherRow *row = nullptr);
 // The network that makes a hasher's embeddings, loaded; errors name the model and its SHA-256.
 const LoadedModel *model_of_hasher(const HasherRow *row);
 
+// What makes hashes of images: a hasher and the network that it is for.
+struct ImageHasher {
+    const LoadedModel *model;
+    LoadedHasher hasher;
+};
+
+// Those that are shipped; no right is asked for.
+ImageHasher shipped_image_hasher();
+// Those of a name; errors as of hasher_by_name() and model_of_hasher().
+ImageHasher image_hasher_by_name(const char *name);
+
 // Enters a hasher for the embeddings of `model` as a row of imagehash.hasher, created by the current user,
 // and returns its method. `file`: a file of src/vision/hasher.h, checked here. `recipe` and `quality` are
 // jsonb as text. ERROR 42710 where the name exists, 22023 where the file is none or does not fit the model.

@@ -58,18 +58,17 @@ IMAGEHASH_FUNCTION(imagehash_image_embedding_by) {
     return embedding_datum(fcinfo, pg::model_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }
 
+static Datum semantic_of_image(FunctionCallInfo fcinfo, pg::ImageHasher with) {
+    float *embedding = embed_argument(fcinfo, with.model);
+    return PointerGetDatum(pg::hash_of_embedding(&with.hasher, embedding, with.model->length));
+}
+
 IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image) {
-    pg::load_shipped(true, true, ERROR);
-    float *embedding = embed_argument(fcinfo, pg::shipped_model());
-    PG_RETURN_POINTER(pg::hash_of_embedding(pg::shipped_hasher(), embedding, pg::shipped_model()->length));
+    return semantic_of_image(fcinfo, pg::shipped_image_hasher());
 }
 
 IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image_by) {
-    pg::HasherRow row;
-    pg::LoadedHasher hasher = *pg::hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)), &row);
-    const pg::LoadedModel *model = pg::model_of_hasher(&row);
-    float *embedding = embed_argument(fcinfo, model);
-    PG_RETURN_POINTER(pg::hash_of_embedding(&hasher, embedding, model->length));
+    return semantic_of_image(fcinfo, pg::image_hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }
 
 IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_embedding) {

@@ -5,6 +5,7 @@
 // can be parallel. Only what is wrong with the image becomes a row; a cancel, exhausted memory or a damaged
 // model file stay errors, which another image would not avoid.
 #include "pg/vision_arguments.h"
+#include "pg/vision_catalogue.h"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -40,18 +41,24 @@ IMAGEHASH_FUNCTION(imagehash_try_perceptual_hash) {
     PG_RETURN_DATUM(result_row(fcinfo, hash, status));
 }
 
-IMAGEHASH_FUNCTION(imagehash_try_semantic_hash) {
-    pg::load_shipped(true, true, ERROR);
-    const pg::LoadedModel *model = pg::shipped_model();
-    const pg::LoadedHasher *hasher = pg::shipped_hasher();
+static Datum try_semantic(FunctionCallInfo fcinfo, pg::ImageHasher with) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
     vision::Status status;
-    float *embedding = pg::embed_image(model, image, &status);
-    pg::ImageHash *hash = status.ok() ? pg::hash_of_embedding(hasher, embedding, model->length) : nullptr;
+    float *embedding = pg::embed_image(with.model, image, &status);
+    pg::ImageHash *hash =
+        status.ok() ? pg::hash_of_embedding(&with.hasher, embedding, with.model->length) : nullptr;
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     PG_RETURN_DATUM(result_row(fcinfo, hash, status));
+}
+
+IMAGEHASH_FUNCTION(imagehash_try_semantic_hash) {
+    return try_semantic(fcinfo, pg::shipped_image_hasher());
+}
+
+IMAGEHASH_FUNCTION(imagehash_try_semantic_hash_by) {
+    return try_semantic(fcinfo, pg::image_hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }
 
 // Why an image cannot be decoded; NULL where it can.

@@ -55,6 +55,16 @@ SELECT semantic_hash(array_fill(1::real, '{1280}'), 'efficientnet_lite0_256') = 
 CREATE TABLE picture AS SELECT decode('Qk06AAAAAAAAADYAAAAoAAAAAQAAAAEAAAABABgAAAAAAAQAAADEDgAAxA4AAAAAAAAAAAAA////AA==', 'base64') AS image;
 SELECT image_embedding(image, 'tiny') FROM picture;
 SELECT semantic_hash(image, 'mine') = semantic_hash(image_embedding(image, 'tiny'), 'mine') AS same FROM picture;
+-- ... of an array, of images that may be bad
+SELECT array_dims(h), h[1] = semantic_hash(image, 'mine') AND h[1] = h[3] AND h[1] = h[4] AS same, h[2] IS NULL AS is_null, imagehash_method(h[4]) = :'method' AS method
+FROM (SELECT image, semantic_hash(ARRAY[image, NULL, image, image], 'mine') AS h FROM picture) s;
+SELECT semantic_hash('{}'::bytea[], 'mine'), semantic_hash(ARRAY[image], NULL), semantic_hash(NULL::bytea[], 'mine') FROM picture;
+SELECT semantic_hash(ARRAY[image], 'efficientnet_lite0_256') = semantic_hash(ARRAY[image]) AS the_shipped FROM picture;
+SELECT semantic_hash(ARRAY[image, NULL, 'not an image'::bytea], 'mine') FROM picture;
+SELECT semantic_hash('{}'::bytea[], 'nobody''s');
+SELECT t.hash = semantic_hash(image, 'mine') AS same, t.sqlstate, t.error FROM picture, try_semantic_hash(image, 'mine') t;
+SELECT bit_length(t.hash), t.sqlstate, t.error FROM (VALUES ('not an image'::bytea), (''), (NULL)) v (image), try_semantic_hash(image, 'mine') t;
+SELECT try_semantic_hash(image, 'nobody''s') FROM picture;
 
 -- rows never change
 UPDATE imagehash.hasher SET bits = 8;
