@@ -597,7 +597,7 @@ COMMENT ON FUNCTION image_model_create(text, text, text, jsonb) IS
     'side (pixels, 8 to 2048); short_side (default side; the image''s short side becomes this and the centre is cut out; 0: '
     'squashed to side x side); mean, std (a number or [red, green, blue], of pixels from 0 to 255: input = (pixel - mean) / '
     'std; 255 times what torchvision says); channels (rgb or bgr, default rgb); layout (nchw). Loading a file runs what is '
-    'in it, so superusers only. Errors: 42501, 42710 name or file exists already, 22023 recipe or sha256, 58P01 file, XX001 '
+    'in it, so superusers only. Errors: 42501, 42710 name or file exists already, 42602 name, 22023 recipe or sha256, 58P01 file, XX001 '
     'another file or no such network';
 
 CREATE FUNCTION drop_image_model(name text) RETURNS void
@@ -611,7 +611,7 @@ CREATE FUNCTION hasher_import(name text, model text, weights bytea, recipe jsonb
 COMMENT ON FUNCTION hasher_import(text, text, bytea, jsonb) IS
     'enters a hasher made elsewhere in imagehash.hasher and returns the method of its hashes. weights: a file of the format '
     'in src/vision/hasher.h, as the column weights of another database holds it; recipe is kept as it is. EXECUTE is '
-    'granted by the owner. Errors: 42710 the name exists, 42704 no such model, 22023 weights or name';
+    'granted by the owner. Errors: 42710 the name exists, 42602 bad name, 42704 no such model, 22023 weights';
 REVOKE ALL ON FUNCTION hasher_import(text, text, bytea, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION drop_hasher(name text) RETURNS void

@@ -27,6 +27,14 @@ inline const char *name_of(CatalogueTable table) {
     return table == CatalogueTable::hasher ? "hasher" : "image_model";
 }
 
+// ERROR 42602 where a row cannot have that name. `kind`: of what, for the message.
+inline void check_catalogue_name(const char *kind, const char *name) {
+    size_t length = strlen(name);
+    if (length == 0 || length > kMaxCatalogueName)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("name of a %s must have 1 to %d bytes, not %zu",
+                                                              kind, kMaxCatalogueName, length)));
+}
+
 // ERROR where the extension is not there, or is not whole.
 inline Oid catalogue_table(CatalogueTable table) {
     Oid schema = get_namespace_oid(kCatalogueSchema, true);

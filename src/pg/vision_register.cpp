@@ -21,14 +21,6 @@ using namespace imagehash;
 
 namespace imagehash::pg {
 
-static void check_name(const char *what, const char *name) {
-    size_t length = strlen(name);
-    if (length == 0 || length > kMaxCatalogueName)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("name of a %s must have 1 to %d bytes, not %zu", what, kMaxCatalogueName, length)));
-}
-
 // One INSERT as the owner of the table. Where it fails, the transaction's end restores the user.
 static void insert_as_owner(CatalogueTable which, const char *statement, int count, Oid *types,
                             Datum *values) {
@@ -223,7 +215,7 @@ static Datum jsonb_datum(const char *text) {
 
 Method store_hasher(const char *name, const char *model_name, vision::Bytes file, const char *recipe,
                     const char *quality) {
-    check_name("hasher", name);
+    check_catalogue_name("hasher", name);
     ModelRow model;
     find_model(model_name, &model);
     vision::HasherShape shape = check_weights(file, &model);
@@ -258,7 +250,7 @@ IMAGEHASH_FUNCTION(imagehash_image_model_create) {
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be superuser to register a model"),
                  errdetail("Loading a TorchScript file runs what is in it, inside the server.")));
-    pg::check_name("model", name);
+    pg::check_catalogue_name("model", name);
     vision::InputRecipe recipe;
     pg::read_recipe(PG_GETARG_JSONB_P(3), &recipe);
     pg::ModelFile file =

@@ -223,10 +223,7 @@ static char *quality_of(const TrainArguments *a, const vision::TrainProgress *be
 
 // Before the work, so that no training is lost to it; storing looks again.
 static void check_name(const char *name) {
-    Size length = strlen(name);
-    if (length == 0 || length > pg::kMaxCatalogueName)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-                        errmsg("name of a hasher must have 1 to %d bytes", pg::kMaxCatalogueName)));
+    pg::check_catalogue_name("hasher", name);
     if (pg::hasher_exists(name))
         ereport(ERROR,
                 (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("hasher \"%s\" already exists", name),

@@ -45,6 +45,8 @@ SELECT name, bits, model_sha256 = decode(:'sha', 'hex') AS model, created_by = c
 SELECT imagehash_to_bytea(semantic_hash('{1,-1,1,1,0,0,0,1,2,2,-3,4,5,-6,7,8}'::real[], 'mine'));
 SELECT hasher_import('mine', 'tiny', identity_hasher(16, 16));
 SELECT hasher_import('', 'tiny', identity_hasher(16, 16));
+SELECT name, error_of(format('SELECT hasher_import(%L, %L, %L)', name, 'tiny', '')), error_of(format('SELECT image_model_create(%L, %L, %L, %L)', name, :'tiny', :'sha', '{}'))
+FROM unnest(ARRAY['', repeat('x', 49), repeat('x', 48)]) name;
 SELECT hasher_import('wide', 'efficientnet_lite0', identity_hasher(16, 16));
 SELECT hasher_import('damaged', 'tiny', 'IHSH');
 SELECT hasher_import('other', 'none', identity_hasher(16, 16));
