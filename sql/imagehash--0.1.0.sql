@@ -618,9 +618,13 @@ CREATE FUNCTION drop_hasher(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'imagehash_drop_hasher' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION drop_hasher(text) IS
     'removes a hasher; who created it, superusers and the owner of the extension. Refused (2BP01, listed in the detail) '
-    'while an expression that calls semantic_hash names it as a constant: generated columns, defaults, indexes, constraints, '
-    'views, rules, triggers, policies, statistics, bodies of functions. Not seen: names that are computed or kept in tables, '
-    'SQL outside of the database, hashes stored in plain columns. Errors: 42704, 42501, 55000 shipped with the extension';
+    'while something names it as a constant and calls semantic_hash or try_semantic_hash, itself or through functions and '
+    'operators: generated columns, defaults, indexes, constraints, domains, views, materialized views, rules, triggers and '
+    'their arguments, policies, statistics, partition keys, bodies of functions. Waits for transactions that hash with it, and '
+    'for those that have made such things and are not committed; who hashes with it then waits for the end of the drop. Not '
+    'seen: names that are computed or kept in tables, SQL outside of the database or in other databases, bodies of '
+    'functions that are not committed, what is made later. Hashes that are stored are not in its way: they stay as they '
+    'are and can be compared, but no new ones can be made. Errors: 42704, 42501, 55000 shipped with the extension';
 
 CREATE PROCEDURE imagehash.rehash("table" regclass, hash_column name, source_column name, hasher text,
                                   batch integer DEFAULT 200)

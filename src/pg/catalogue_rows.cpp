@@ -5,7 +5,7 @@
 // any order and several at once, so a generated column finds its hasher there. It is no member of the
 // extension, so that pg_dump writes it; and since it returns the table's row type, DROP EXTENSION without
 // CASCADE stops.
-#include "pg/catalogue_tables.h"
+#include "pg/catalogue_users.h"
 
 extern "C" {
 #include "access/xact.h"
@@ -18,85 +18,6 @@ extern "C" {
 using namespace imagehash;
 
 namespace imagehash::pg {
-
-// Everything in the database whose expressions call one of the functions named by $1 and contain the constant
-// $2, as the lines of a message. What depends on a function is known to PostgreSQL, but for bodies of
-// functions that are kept as text.
-static const char users_query[] = R"sql(
-WITH function AS (
-    SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d ON
-        d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid OPERATOR(pg_catalog.=) p.oid
-    WHERE d.deptype OPERATOR(pg_catalog.=) 'e' AND p.proname OPERATOR(pg_catalog.=) $1::pg_catalog.name
-      AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
-      AND d.refobjid OPERATOR(pg_catalog.=) $3
-), object AS (
-    SELECT DISTINCT d.classid, d.objid, d.objsubid
-    FROM pg_catalog.pg_depend d JOIN function f ON d.refobjid OPERATOR(pg_catalog.=) f.oid
-    WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-      AND d.deptype OPERATOR(pg_catalog.<>) 'e'
-), text AS (
-    SELECT o.*, CASE o.classid::pg_catalog.regclass::pg_catalog.text
-        WHEN 'pg_attrdef' THEN (SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef a
-                                WHERE a.oid OPERATOR(pg_catalog.=) o.objid)
-        WHEN 'pg_constraint' THEN pg_catalog.pg_get_constraintdef(o.objid)
-        WHEN 'pg_rewrite' THEN pg_catalog.pg_get_ruledef(o.objid)
-        WHEN 'pg_trigger' THEN pg_catalog.pg_get_triggerdef(o.objid)
-        WHEN 'pg_proc' THEN pg_catalog.pg_get_functiondef(o.objid)
-        WHEN 'pg_statistic_ext' THEN pg_catalog.pg_get_statisticsobjdef_expressions(o.objid)::pg_catalog.text
-        WHEN 'pg_policy' THEN (SELECT pg_catalog.concat(pg_catalog.pg_get_expr(polqual, polrelid),
-                                   pg_catalog.pg_get_expr(polwithcheck, polrelid)) FROM pg_catalog.pg_policy p
-                               WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
-        WHEN 'pg_type' THEN (SELECT typdefault FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) o.objid)
-        WHEN 'pg_class' THEN pg_catalog.concat((SELECT pg_catalog.pg_get_indexdef(indexrelid) FROM pg_catalog.pg_index i
-                                                WHERE i.indexrelid OPERATOR(pg_catalog.=) o.objid),
-            (SELECT pg_catalog.pg_get_partkeydef(partrelid) FROM pg_catalog.pg_partitioned_table t
-             WHERE t.partrelid OPERATOR(pg_catalog.=) o.objid),
-            (SELECT pg_catalog.pg_get_expr(relpartbound, oid) FROM pg_catalog.pg_class c
-             WHERE c.oid OPERATOR(pg_catalog.=) o.objid))
-        WHEN 'pg_publication_rel' THEN (SELECT pg_catalog.pg_get_expr(prqual, prrelid) FROM pg_catalog.pg_publication_rel p
-                                        WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
-        ELSE $2 END AS definition
-    FROM object o
-    UNION ALL
-    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0, p.prosrc FROM pg_catalog.pg_proc p
-    WHERE p.prosqlbody IS NULL AND p.prolang OPERATOR(pg_catalog.<>) ALL (ARRAY[12, 13]::pg_catalog.oid[])
-      AND pg_catalog.strpos(p.prosrc, $1) OPERATOR(pg_catalog.>) 0
-)
-SELECT pg_catalog.string_agg(line, E'\n' ORDER BY line) FROM (
-    SELECT DISTINCT pg_catalog.concat(pg_catalog.pg_describe_object(classid, objid, objsubid), ' uses it') AS line
-    FROM text WHERE pg_catalog.strpos(definition, $2) OPERATOR(pg_catalog.>) 0) found
-)sql";
-
-// In the caller's memory; null where nothing does.
-static char *users_of(const char *function, const char *name) {
-    Oid types[] = {TEXTOID, TEXTOID, OIDOID};
-    Datum values[] = {CStringGetTextDatum(function), CStringGetTextDatum(quote_literal_cstr(name)),
-                      ObjectIdGetDatum(get_extension_oid("imagehash", false))};
-    MemoryContext caller = CurrentMemoryContext;
-    SPI_connect();
-    if (SPI_execute_with_args(users_query, 3, types, values, nullptr, false, 1) != SPI_OK_SELECT)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not look for dependent objects")));
-    char *found = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-    if (found) found = MemoryContextStrdup(caller, found);
-    SPI_finish();
-    return found;
-}
-
-// Names of the hashers of a model, as users_of().
-static char *hashers_of(Datum sha256) {
-    Oid types[] = {BYTEAOID};
-    MemoryContext caller = CurrentMemoryContext;
-    SPI_connect();
-    if (SPI_execute_with_args(
-            "SELECT pg_catalog.string_agg(pg_catalog.concat('hasher \"', name, '\" uses it'), E'\\n' "
-            "ORDER BY name) FROM imagehash.hasher WHERE model_sha256 OPERATOR(pg_catalog.=) $1",
-            1, types, &sha256, nullptr, false, 1) != SPI_OK_SELECT)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not look for hashers")));
-    char *found = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-    if (found) found = MemoryContextStrdup(caller, found);
-    SPI_finish();
-    return found;
-}
 
 static Datum column_of(TriggerData *trigger, HeapTuple tuple, const char *column, bool *is_null) {
     TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
@@ -133,7 +54,9 @@ static void check_unused(TriggerData *trigger) {
     Datum mark = column_of(trigger, row, hasher ? "weights" : "file", &is_null);
     if (hasher ? is_null : TextDatumGetCString(mark)[0] != '/') refuse_shipped(kind, name);
 
-    char *users = users_of(hasher ? "semantic_hash" : "image_embedding", name);
+    CatalogueTable which = hasher ? CatalogueTable::hasher : CatalogueTable::image_model;
+    lock_against_users(which, name);
+    char *users = users_of(which, name);
     if (!hasher) {
         char *hashers = hashers_of(column_of(trigger, row, "sha256", &is_null));
         if (hashers) users = users ? psprintf("%s\n%s", hashers, users) : hashers;

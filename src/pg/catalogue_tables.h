@@ -11,6 +11,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/extension.h"
+#include "common/hashfn.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -49,6 +50,19 @@ inline Oid catalogue_table(CatalogueTable table) {
              errhint("Run CREATE EXTENSION imagehash in this database, or ALTER EXTENSION imagehash "
                      "UPDATE.")));
     return found;
+}
+
+// Locks of names, until the transaction ends: who uses a row holds AccessShareLock, who drops it
+// AccessExclusiveLock (pg_locks shows the table as classid). Names that share a hash wait for each other.
+inline Oid lock_number(const char *name) {
+    return DatumGetUInt32(
+        hash_any(reinterpret_cast<const unsigned char *>(name), static_cast<int>(strlen(name))));
+}
+inline void lock_catalogue_name(Oid table, const char *name, LOCKMODE mode) {
+    LockDatabaseObject(table, lock_number(name), 0, mode);
+}
+inline void unlock_catalogue_name(Oid table, const char *name, LOCKMODE mode) {
+    UnlockDatabaseObject(table, lock_number(name), 0, mode);
 }
 
 // Who may do everything with the catalogue.

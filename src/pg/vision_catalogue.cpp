@@ -236,11 +236,15 @@ static void take_model(const Row *from, ModelRow *row) {
 }
 
 void find_model(const char *name, ModelRow *row) {
-    require_select(catalogue_table(CatalogueTable::image_model));
-    Row found;
-    if (strcmp(name, IMAGEHASH_NETWORK_NAME) == 0)
+    Oid table = catalogue_table(CatalogueTable::image_model);
+    require_select(table);
+    if (strcmp(name, IMAGEHASH_NETWORK_NAME) == 0) {
         shipped_model_row(row);
-    else if (find_row(CatalogueTable::image_model, name, &found))
+        return;
+    }
+    lock_catalogue_name(table, name, AccessShareLock);
+    Row found;
+    if (find_row(CatalogueTable::image_model, name, &found))
         take_model(&found, row);
     else
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name),
@@ -407,6 +411,7 @@ const LoadedHasher *hasher_by_name(const char *name, HasherRow *row) {
         }
         return shipped_hasher();
     }
+    lock_catalogue_name(current_hasher_table(), name, AccessShareLock);
     CachedHasher *cached = cached_hasher(name);
     if (!cached || !cached->is_loaded || cached->seen != changes) {
         MemoryContext here =

@@ -2,8 +2,9 @@
 //
 // A row never changes; what was loaded from one is used until the row is dropped, which the next call of
 // another session, a parallel worker or a standby notices too (an invalidation of the table's relcache
-// entry). Every function must run in a transaction; those that return a pointer keep it valid until the next
-// call of a function in this file.
+// entry). A row that was asked for stays until the transaction ends: its name is locked against dropping, and
+// who asks waits for a drop that is not committed. Every function must run in a transaction; those that
+// return a pointer keep it valid until the next call of a function in this file.
 #pragma once
 
 #include "pg/vision_models.h"

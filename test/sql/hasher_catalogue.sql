@@ -99,6 +99,47 @@ CREATE FUNCTION hash_it(e real[]) RETURNS imagehash LANGUAGE sql AS $$ SELECT se
 ALTER TABLE item ADD CHECK (semantic_hash(e, 'mine') IS NOT NULL);
 SELECT drop_hasher('mine');
 SELECT drop_image_model('tiny');
+-- whatever holds its name: what calls a function that calls semantic_hash, trigger arguments, operators, text in other spellings
+BEGIN;
+DROP TABLE item CASCADE;
+DROP FUNCTION hash_it;
+CREATE FUNCTION refused(name text DEFAULT 'it''s m\ine') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE users text;
+BEGIN
+    PERFORM drop_hasher(name);
+    RAISE EXCEPTION 'dropped' USING ERRCODE = 'ZZ000';
+EXCEPTION
+    WHEN SQLSTATE 'ZZ000' THEN RETURN 'dropped';
+    WHEN dependent_objects_still_exist THEN GET STACKED DIAGNOSTICS users = PG_EXCEPTION_DETAIL; RETURN users;
+END $$;
+SELECT hasher_import('it''s m\ine', 'tiny', identity_hasher(16, 16)) IS NOT NULL AS entered, hasher_import('function', 'tiny', identity_hasher(16, 16)) IS NOT NULL AS entered;
+SELECT refused();
+CREATE TABLE item (id int, e real[], h imagehash DEFAULT semantic_hash(array_fill(1::real, '{16}'), 'it''s m\ine')) PARTITION BY RANGE (id);
+CREATE TABLE item_1 PARTITION OF item FOR VALUES FROM (1) TO (10);
+SELECT refused();
+ALTER TABLE item ALTER h DROP DEFAULT;
+ALTER TABLE item_1 ALTER h DROP DEFAULT;
+SELECT refused();
+CREATE FUNCTION hash_by(e real[], name text) RETURNS imagehash LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN Semantic_Hash(e, name); END $$;
+CREATE FUNCTION hash_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.h := hash_by(NEW.e, TG_ARGV[0]); RETURN NEW; END $$;
+SELECT refused(), refused('function');
+CREATE TRIGGER hash BEFORE INSERT ON item_1 FOR EACH ROW EXECUTE FUNCTION hash_row('it''s m\ine');
+CREATE INDEX ON item (hash_by(e, 'it''s m\ine'));
+CREATE OPERATOR #> (FUNCTION = hash_by, LEFTARG = real[], RIGHTARG = text);
+CREATE MATERIALIZED VIEW hashed AS SELECT e #> 'it''s m\ine' AS h FROM item;
+CREATE POLICY p ON item USING (h <~> semantic_hash(e, 'it''s m\ine') < 3);
+CREATE STATISTICS item_h ON semantic_hash(e, 'it''s m\ine'), id FROM item;
+CREATE DOMAIN embedding AS real[] CHECK (semantic_hash(VALUE, 'it''s m\ine') IS NOT NULL);
+CREATE FUNCTION in_sql(e real[], OUT h imagehash, OUT t text) BEGIN ATOMIC SELECT semantic_hash(e, 'it''s m\ine'), 'x'; END;
+CREATE FUNCTION in_text(e real[], OUT h imagehash) LANGUAGE sql AS $f$ SELECT semantic_hash(e, E'it''s m\\ine') $f$;
+CREATE FUNCTION with_default(e real[], h imagehash DEFAULT semantic_hash(array_fill(1::real, '{16}'), 'it''s m\ine')) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION judge() RETURNS SETOF record LANGUAGE sql AS $f$ SELECT evaluate_hasher($$it's m\ine$$, 'SELECT e FROM item') $f$;
+CREATE FUNCTION of_another(e real[]) RETURNS imagehash LANGUAGE sql AS $f$ SELECT semantic_hash(e, 'mine') $f$;
+
+SELECT refused(), refused('function');
+SET LOCAL standard_conforming_strings = off;
+SELECT refused() LIKE '%materialized view hashed uses it%' AS hashed;
+ROLLBACK;
 INSERT INTO item SELECT i, array_fill(i::real, '{16}') FROM generate_series(-3, 3) i;
 SELECT id, h FROM item ORDER BY id;
 
