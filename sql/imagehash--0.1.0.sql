@@ -631,9 +631,11 @@ CREATE PROCEDURE imagehash.rehash("table" regclass, hash_column name, source_col
     AS 'MODULE_PATHNAME', 'imagehash_rehash' LANGUAGE C;
 COMMENT ON PROCEDURE imagehash.rehash(regclass, name, name, text, integer) IS
     'sets hash_column = semantic_hash(source_column, hasher) where it is null or of another method, about batch rows a '
-    'transaction, until a pass over the table finds none; source_column is an image (bytea) or an embedding (real[]). With the '
-    'rights of the caller. Stopped at any point, it goes on where it was when called again. Errors: 22023, 25001 in a '
-    'transaction block, 42704; and those of semantic_hash';
+    'transaction, until a pass over the table finds none; source_column is an image (bytea) or an embedding (real[]). Of a '
+    'partitioned table or one with children all leaves, one after another; keys are not needed. With the rights of the caller, '
+    'on each leaf. A hamming index on hash_column holds one method and refuses another (22023): give another hasher a column '
+    'of its own, or drop the index before. Stopped at any point, it goes on where it was when called again. Errors: 22023, '
+    '25001 in a transaction block, 42704, 42809 a leaf is not a table; and those of semantic_hash';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- training

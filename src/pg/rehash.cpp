@@ -48,17 +48,21 @@ char *format_statement(const Job *job, const char *hash, const char *source, con
         job->name, hash, functions, source, job->name, source, hash, functions, hash, lock);
 }
 
+// None where another session has dropped it, as a partition may be between two transactions.
 BlockNumber pages_of(Oid table) {
-    Relation relation = table_open(table, AccessShareLock);
+    Relation relation = try_table_open(table, AccessShareLock);
+    if (!relation) return 0;
     BlockNumber pages = RelationGetNumberOfBlocks(relation);
     table_close(relation, AccessShareLock);
     return pages;
 }
 
 void set_piece(Job *job, int batch) {
-    Relation relation = table_open(job->table, AccessShareLock);
-    double rows = relation->rd_rel->reltuples, pages = relation->rd_rel->relpages;
-    table_close(relation, AccessShareLock);
+    double rows = 0, pages = 0;
+    if (Relation relation = try_table_open(job->table, AccessShareLock)) {
+        rows = relation->rd_rel->reltuples, pages = relation->rd_rel->relpages;
+        table_close(relation, AccessShareLock);
+    }
     double per_page = rows > 0 && pages > 0 ? Max(rows / pages, 1.0) : 32;
     job->pieces = static_cast<BlockNumber>(Max(batch / per_page, 1.0));
 }
@@ -149,8 +153,13 @@ List *leaves_of(Oid table, MemoryContext lasting) {
         char kind = get_rel_relkind(lfirst_oid(cell));
         if (kind == RELKIND_PARTITIONED_TABLE) continue;
         if (kind != RELKIND_RELATION)
-            ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                            errmsg("\"%s\" is not a table", get_rel_name(lfirst_oid(cell)))));
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                 errmsg("\"%s\" is not a table", get_rel_name(lfirst_oid(cell))),
+                 kind == RELKIND_FOREIGN_TABLE
+                     ? errhint("Rehash a foreign table where it lies, and the other partitions one by one.")
+                     : 0));
         MemoryContext caller = MemoryContextSwitchTo(lasting);
         leaves = lappend_oid(leaves, lfirst_oid(cell));
         MemoryContextSwitchTo(caller);
@@ -191,8 +200,9 @@ IMAGEHASH_FUNCTION(imagehash_rehash) {
     ListCell *cell;
     foreach (cell, leaves_of(table, lasting)) {
         job.table = lfirst_oid(cell);
-        job.name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(job.table)),
-                                              get_rel_name(job.table));
+        const char *name = get_rel_name(job.table);
+        if (!name) continue;  // dropped since we began
+        job.name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(job.table)), name);
         job.statement = format_statement(&job, hash, source, functions, "SKIP LOCKED");
         job.patient = format_statement(&job, hash, source, functions, "");
         set_piece(&job, batch);

@@ -142,7 +142,25 @@ RESET ROLE;
 GRANT SELECT ON item TO imagehash_trainer;
 SET ROLE imagehash_trainer;
 SELECT rows FROM train_hasher('theirs', 'SELECT embedding FROM item', 8, '{"method": "random"}');
+-- ... in both: to measure takes SELECT on what is measured and on the hashers, to train SELECT on the models
+SELECT count(*) FROM evaluate_hasher('theirs', 'SELECT embedding FROM item');
+SELECT sqlstate_of($$SELECT evaluate_hasher('theirs', 'SELECT image FROM photo')$$);
 RESET ROLE;
+REVOKE SELECT ON imagehash.hasher FROM PUBLIC;
+SET ROLE imagehash_trainer;
+SELECT sqlstate_of($$SELECT evaluate_hasher('theirs', 'SELECT embedding FROM item')$$);
+SELECT sqlstate_of($$SELECT evaluate_hasher('efficientnet_lite0_256', 'SELECT embedding FROM item')$$);
+SELECT sqlstate_of($$SELECT semantic_hash(embedding, 'theirs') FROM item$$);
+SELECT sqlstate_of($$SELECT recipe FROM imagehash.hasher$$);
+SELECT sqlstate_of($$SELECT train_hasher('unseen', 'SELECT embedding FROM item', 8, '{"method": "random"}')$$);
+SELECT sqlstate_of($$SELECT drop_hasher('unseen')$$);
+RESET ROLE;
+GRANT SELECT ON imagehash.hasher TO PUBLIC;
+REVOKE SELECT ON imagehash.image_model FROM PUBLIC;
+SET ROLE imagehash_trainer;
+SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT embedding FROM item', 8, '{"method": "random"}')$$);
+RESET ROLE;
+GRANT SELECT ON imagehash.image_model TO PUBLIC;
 
 -- cancelled while it reads, while it trains, while it measures; nothing is stored, the session lives on
 SET statement_timeout = '300ms';
