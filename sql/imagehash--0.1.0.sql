@@ -559,7 +559,8 @@ SELECT pg_catalog.pg_extension_config_dump('imagehash.hasher', 'WHERE weights IS
 CREATE FUNCTION imagehash.keep_catalogue_rows() RETURNS trigger
     AS 'MODULE_PATHNAME', 'imagehash_keep_catalogue_rows' LANGUAGE C;
 COMMENT ON FUNCTION imagehash.keep_catalogue_rows() IS
-    'trigger: refuses UPDATE and TRUNCATE (55000); refuses DELETE of what is shipped (55000) or used (2BP01)';
+    'trigger: refuses UPDATE and TRUNCATE (55000); refuses DELETE of what is shipped (55000) or used (2BP01); leaves out what '
+    'is shipped and there already, which a subscription brings';
 CREATE FUNCTION imagehash.carry_catalogue_rows() RETURNS trigger
     AS 'MODULE_PATHNAME', 'imagehash_carry_catalogue_rows' LANGUAGE C
     SECURITY DEFINER
@@ -569,13 +570,13 @@ COMMENT ON FUNCTION imagehash.carry_catalogue_rows() IS
     'it: pg_restore makes functions before it fills tables, so generated columns find their hasher; and tells other sessions';
 REVOKE ALL ON FUNCTION imagehash.keep_catalogue_rows(), imagehash.carry_catalogue_rows() FROM PUBLIC;
 
-CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON imagehash.image_model
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE ON imagehash.image_model
     FOR EACH ROW EXECUTE FUNCTION imagehash.keep_catalogue_rows();
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON imagehash.image_model
     FOR EACH STATEMENT EXECUTE FUNCTION imagehash.keep_catalogue_rows();
 CREATE TRIGGER carry AFTER INSERT OR DELETE ON imagehash.image_model
     FOR EACH ROW EXECUTE FUNCTION imagehash.carry_catalogue_rows();
-CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON imagehash.hasher
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE ON imagehash.hasher
     FOR EACH ROW EXECUTE FUNCTION imagehash.keep_catalogue_rows();
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON imagehash.hasher
     FOR EACH STATEMENT EXECUTE FUNCTION imagehash.keep_catalogue_rows();

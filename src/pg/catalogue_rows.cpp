@@ -46,13 +46,33 @@ static void refuse_shipped(const char *kind, const char *name) {
                     errmsg("%s \"%s\" belongs to the extension imagehash", kind, name)));
 }
 
+static bool is_shipped(TriggerData *trigger) {
+    bool is_null, hasher = is_hasher_table(trigger);
+    Datum mark = column_of(trigger, trigger->tg_trigtuple, hasher ? "weights" : "file", &is_null);
+    return hasher ? is_null : !is_null && TextDatumGetCString(mark)[0] != '/';
+}
+
+// The first copy of a subscription, of a publication FOR ALL TABLES too, brings what came with the extension.
+static bool is_here_already(TriggerData *trigger) {
+    if (!is_shipped(trigger)) return false;
+    bool is_null;
+    Oid type = TEXTOID;
+    Datum name = column_of(trigger, trigger->tg_trigtuple, "name", &is_null);
+    SPI_connect();
+    SPI_execute_with_args(psprintf("SELECT FROM imagehash.%s WHERE name OPERATOR(pg_catalog.=) $1",
+                                   RelationGetRelationName(trigger->tg_relation)),
+                          1, &type, &name, nullptr, false, 1);
+    bool found = SPI_processed > 0;
+    SPI_finish();
+    return found;
+}
+
 static void check_unused(TriggerData *trigger) {
     HeapTuple row = trigger->tg_trigtuple;
     bool is_null, hasher = is_hasher_table(trigger);
     const char *kind = hasher ? "hasher" : "model";
     char *name = TextDatumGetCString(column_of(trigger, row, "name", &is_null));
-    Datum mark = column_of(trigger, row, hasher ? "weights" : "file", &is_null);
-    if (hasher ? is_null : TextDatumGetCString(mark)[0] != '/') refuse_shipped(kind, name);
+    if (is_shipped(trigger)) refuse_shipped(kind, name);
 
     CatalogueTable which = hasher ? CatalogueTable::hasher : CatalogueTable::image_model;
     lock_against_users(which, name);
@@ -99,6 +119,8 @@ static void drop_row(CatalogueTable which, const char *kind, const char *name) {
 IMAGEHASH_FUNCTION(imagehash_keep_catalogue_rows) {
     pg::require_trigger(fcinfo);
     TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
+    if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+        return PointerGetDatum(pg::is_here_already(trigger) ? nullptr : trigger->tg_trigtuple);
     if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
