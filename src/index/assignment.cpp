@@ -11,25 +11,6 @@ extern "C" {
 
 namespace imagehash::index {
 
-struct ClusteringOwner {
-    MemoryContextCallback callback;
-};
-
-static void delete_clustering(void *clustering) {
-    delete static_cast<hamming::Clustering *>(clustering);
-}
-
-ClusteringOwner *make_clustering_owner() {
-    return static_cast<ClusteringOwner *>(palloc0(sizeof(ClusteringOwner)));
-}
-
-const hamming::Clustering *own_clustering(ClusteringOwner *owner, hamming::Clustering *clustering) {
-    owner->callback.func = delete_clustering;
-    owner->callback.arg = clustering;
-    MemoryContextRegisterResetCallback(CurrentMemoryContext, &owner->callback);
-    return clustering;
-}
-
 // What is sorted, as bytea: leaf, radius, code, TID; the first two as bytes that compare as numbers.
 struct SortRow {
     char header[VARHDRSZ];

@@ -12,12 +12,6 @@ namespace imagehash::index {
 
 constexpr int kRowsAtOnce = 1024;
 
-// Deletes the clustering with the current memory context. The only way to keep one: nothing may come between
-// making it and owning it that can raise an error.
-struct ClusteringOwner;
-ClusteringOwner *make_clustering_owner();
-const hamming::Clustering *own_clustering(ClusteringOwner *owner, hamming::Clustering *clustering);
-
 struct AssignmentJob {
     RowStore *rows;
     const hamming::Clustering *clustering;

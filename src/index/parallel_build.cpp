@@ -1,6 +1,8 @@
 // Building with parallel workers; see parallel_build.h.
 #include "index/parallel_build.h"
 
+#include "index/context_owned.h"
+
 extern "C" {
 #include "access/parallel.h"
 #include "access/table.h"
@@ -172,10 +174,10 @@ static void read_plan(SharedBuild *shared, AssignmentJob *job) {
     auto bytes = static_cast<char *>(read_sized(file));
     job->statistics = place_statistics(read_sized(file));
     BufFileClose(file);
-    ClusteringOwner *owner = make_clustering_owner();
+    auto owner = ContextOwned<hamming::Clustering>::make();
     hamming::Clustering *clustering = try_unpack(bytes);
     if (clustering == nullptr) ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    job->clustering = own_clustering(owner, clustering);
+    job->clustering = owner->keep(clustering);
     pfree(bytes);
     job->leaf_counts = static_cast<int64 *>(
         palloc_extended(sizeof(int64) * clustering->leaves(), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "hamming/leaf_finder.h"
+#include "index/context_owned.h"
 #include "index/tier_writer.h"
 
 extern "C" {
@@ -60,13 +61,9 @@ static hamming::LeafFinder *try_make_finder(const TierImage &largest, bool *out_
     }
 }
 
-static void delete_finder(void *finder) {
-    delete static_cast<hamming::LeafFinder *>(finder);
-}
-
 // Freed with the current memory context.
 static const hamming::LeafFinder *make_finder(const TierImage &largest) {
-    auto callback = static_cast<MemoryContextCallback *>(palloc0(sizeof(MemoryContextCallback)));
+    auto owner = ContextOwned<hamming::LeafFinder>::make();
     bool out_of_memory = false;
     hamming::LeafFinder *finder;
     do {  // a cancel may turn out to be too late for its statement
@@ -74,10 +71,7 @@ static const hamming::LeafFinder *make_finder(const TierImage &largest) {
         finder = try_make_finder(largest, &out_of_memory);
     } while (finder == nullptr && !out_of_memory);
     if (finder == nullptr) ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    callback->func = delete_finder;
-    callback->arg = finder;
-    MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-    return finder;
+    return owner->keep(finder);
 }
 
 // Reads the store and gives each row its place. The pending list is short: this fits into memory.

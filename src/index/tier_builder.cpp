@@ -8,6 +8,7 @@
 
 #include "index/access_method.h"
 #include "index/assignment.h"
+#include "index/context_owned.h"
 #include "index/parallel_build.h"
 #include "index/tier_statistics.h"
 #include "index/tier_writer.h"
@@ -115,7 +116,7 @@ static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *r
     auto sample = static_cast<uint64 *>(palloc_extended(wanted * words * sizeof(uint64), MCXT_ALLOC_HUGE));
     wanted = draw_sample(rows, wanted, sample);
 
-    ClusteringOwner *owner = make_clustering_owner();
+    auto owner = ContextOwned<hamming::Clustering>::make();
     hamming::ClusteringOptions options = {
         words, plan.bits, static_cast<uint64>(rows->count), per_leaf, Layout::of_words(words).capacity, seed};
     bool out_of_memory = false;
@@ -127,7 +128,7 @@ static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *r
     if (clustering == nullptr)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
                         errdetail("Failed while clustering " INT64_FORMAT " hashes.", wanted)));
-    own_clustering(owner, clustering);
+    owner->keep(clustering);
     pfree(sample);
     return clustering;
 }
