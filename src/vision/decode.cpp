@@ -17,6 +17,7 @@
 #include "vision/decode_jpeg.h"
 #include "vision/decode_patch.h"
 #include "vision/decode_png.h"
+#include "vision/decode_webp.h"
 #include "vision/find_function.h"
 
 namespace imagehash::vision {
@@ -166,7 +167,7 @@ std::string reason(const std::string &complaints) {
     return line.substr(begin + 2, end - begin - 2);
 }
 
-// imdecode() catches every exception, and what libwebp says is lost. Where nothing is said, the memory is
+// imdecode() catches every exception. Where nothing is said, the memory is
 // asked for again: three bytes a pixel.
 bool ran_out_of_memory(const ImageHeader &header, const std::string &why) {
     for (const char *complaint :
@@ -197,9 +198,7 @@ cv::Mat run_opencv(Bytes image, const ImageHeader &header) {
     std::string complaints = tiff_error[0] ? tiff_error : captured.text();
     bool incomplete = header.format == ImageFormat::tiff && tiff_error[0] != '\0';
     if (pixels.empty() || incomplete) fail(header, complaints);
-    int64_t width = header.frame.end ? header.frame.width : header.width;
-    int64_t height = header.frame.end ? header.frame.height : header.height;
-    if (pixels.cols != width || pixels.rows != height)
+    if (pixels.cols != header.width || pixels.rows != header.height)
         throw Error(ErrorKind::bad_image, "image is not of the size that its header gives");
     return pixels;
 }
@@ -207,9 +206,10 @@ cv::Mat run_opencv(Bytes image, const ImageHeader &header) {
 // Composes BGRA of type T on white, rounded to nearest. White gives (1 - a) of its full value to each
 // channel.
 template <class T>
-void compose_rows(const cv::Mat &from, cv::Mat &to, bool premultiplied) {
+void compose_rows(const cv::Mat &from, cv::Mat &to, bool premultiplied, StopFlag stop) {
     constexpr uint32_t full = static_cast<T>(~T(0));
     for (int y = 0; y < from.rows; y++) {
+        if (stop && stop()) throw Error(ErrorKind::cancelled, "decoding was cancelled");
         const T *in = from.ptr<T>(y);
         T *out = to.ptr<T>(y);
         for (int x = 0; x < from.cols; x++, in += 4, out += 3) {
@@ -233,7 +233,7 @@ bool alpha_is_unused(const cv::Mat &pixels, const ImageHeader &header) {
     return cv::countNonZero(alpha) == 0;
 }
 
-cv::Mat without_alpha(const cv::Mat &pixels, Alpha alpha) {
+cv::Mat without_alpha(const cv::Mat &pixels, Alpha alpha, StopFlag stop) {
     cv::Mat result;
     if (alpha == Alpha::none) {
         cv::cvtColor(pixels, result, cv::COLOR_BGRA2BGR);
@@ -241,18 +241,18 @@ cv::Mat without_alpha(const cv::Mat &pixels, Alpha alpha) {
     }
     result.create(pixels.rows, pixels.cols, CV_MAKETYPE(pixels.depth(), 3));
     if (pixels.depth() == CV_16U)
-        compose_rows<uint16_t>(pixels, result, alpha == Alpha::premultiplied);
+        compose_rows<uint16_t>(pixels, result, alpha == Alpha::premultiplied, stop);
     else
-        compose_rows<uint8_t>(pixels, result, alpha == Alpha::premultiplied);
+        compose_rows<uint8_t>(pixels, result, alpha == Alpha::premultiplied, stop);
     return result;
 }
 
-// Whatever OpenCV returned -> 8-bit BGR on white.
-cv::Mat to_bgr(cv::Mat pixels, const ImageHeader &header) {
+// Whatever a decoder returned -> 8-bit BGR on white.
+cv::Mat to_bgr(cv::Mat pixels, const ImageHeader &header, StopFlag stop) {
     if (pixels.depth() != CV_8U && pixels.depth() != CV_16U)
         throw Error(ErrorKind::unsupported, "images of signed or floating-point samples are not supported");
     if (pixels.channels() == 4)
-        pixels = without_alpha(pixels, alpha_is_unused(pixels, header) ? Alpha::none : header.alpha);
+        pixels = without_alpha(pixels, alpha_is_unused(pixels, header) ? Alpha::none : header.alpha, stop);
     if (pixels.depth() == CV_16U) {
         if (header.inverted) cv::bitwise_not(pixels, pixels);
         cv::Mat narrow;
@@ -271,7 +271,7 @@ cv::Mat to_bgr(cv::Mat pixels, const ImageHeader &header) {
 
 // The first frame of an animation in its picture; around it, white.
 cv::Mat on_canvas(const cv::Mat &pixels, const ImageHeader &header) {
-    if (!header.frame.end || header.format == ImageFormat::gif) return pixels;
+    if (!header.frame.end) return pixels;
     cv::Mat canvas(static_cast<int>(header.height), static_cast<int>(header.width), CV_8UC3,
                    cv::Scalar::all(255));
     pixels.copyTo(canvas(cv::Rect(header.frame.x, header.frame.y, header.frame.width, header.frame.height)));
@@ -282,8 +282,10 @@ cv::Mat stored_pixels(Bytes image, const ImageHeader &header, int min_short_side
     if (header.format == ImageFormat::jpeg)
         return decode_jpeg(image, header, reduction(header, min_short_side), stop);
     if (header.format == ImageFormat::gif) return decode_gif(image, header, stop);
-    if (header.format == ImageFormat::png) return to_bgr(decode_png(image, header, stop), header);
-    return on_canvas(to_bgr(run_opencv(image, header), header), header);
+    if (header.format == ImageFormat::png) return to_bgr(decode_png(image, header, stop), header, stop);
+    if (header.format == ImageFormat::webp)
+        return on_canvas(to_bgr(decode_webp(image, header, stop), header, stop), header);
+    return to_bgr(run_opencv(image, header), header, stop);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Encoded bytes -> pixels: 8-bit BGR, upright, without alpha.
 //
-// OpenCV does the decoding; this file decides what it gets to see (image_header.h) and evens out what it does
-// differently from format to format and version to version: orientation, alpha, depth, reduced decoding.
+// Libraries do the decoding; this file decides what they get to see (image_header.h) and evens out what it
+// does differently from format to format and version to version: orientation, alpha, depth, reduced decoding.
 #pragma once
 
 #include <opencv2/core.hpp>

@@ -11,8 +11,7 @@ namespace imagehash::vision {
 
 // Empty where the file can stay as it is. Otherwise: a TIFF that says "upright", as OpenCV turns TIFF images
 // itself whatever it is told, at 8 bits otherwise than at 16; a PNG without its texts, profiles and
-// animation; the first frame of an animated WebP as a still one; a WebP of at least 32 bytes, below which
-// OpenCV refuses it.
+// animation.
 std::vector<uint8_t> copy_for_opencv(Bytes image, const ImageHeader &header);
 
 }  // namespace imagehash::vision

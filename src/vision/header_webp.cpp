@@ -94,9 +94,7 @@ ImageHeader read_webp_header(Bytes image) {
         }
         at = data + length + (length & 1);
     }
-    // Where libwebp refuses the file, OpenCV looks further, and asks a DICOM library that trusts it.
-    if (reader.matches(128, "DICM", 4)) header.unsupported = "WebP images with the signature of DICOM";
-    if (!pixels && header.damage.empty() && header.unsupported.empty()) header.damage = "has no pixel data";
+    if (!pixels && header.damage.empty()) header.damage = "has no pixel data";
     return header;
 }
 

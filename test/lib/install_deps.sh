@@ -5,7 +5,7 @@
 set -euo pipefail
 
 build_tools=(g++ make cmake ninja-build)
-libraries=(libopencv-dev libjpeg-dev libpng-dev libtorch-dev libopenblas0-pthread)
+libraries=(libopencv-dev libjpeg-dev libpng-dev libwebp-dev libtorch-dev libopenblas0-pthread)
 test_tools=(libgtest-dev perl libipc-run-perl)
 demo_tools=(python3 python3-psycopg2 python3-pil fonts-dejavu-core)
 

@@ -25,11 +25,6 @@ cv::Vec3b pixel(const cv::Mat &image, int x, int y) {
     return image.at<cv::Vec3b>(y, x);
 }
 
-double largest_difference(const cv::Mat &a, const cv::Mat &b) {
-    if (a.size() != b.size() || a.type() != b.type()) return 1e9;
-    return cv::norm(a, b, cv::NORM_INF);
-}
-
 TEST(Decode, LosslessFormatsKeepPixels) {
     cv::Mat picture = gradient(31, 17);
     for (const char *extension : {".png", ".bmp", ".tiff"})

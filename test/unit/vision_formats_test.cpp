@@ -210,13 +210,90 @@ TEST(DecodeWebp, FirstFrameOfAnAnimation) {
               "WebP image is damaged: its first frame does not fit in it");
 }
 
+cv::Mat noise(int width, int height, int type) {
+    cv::Mat image(height, width, type);
+    cv::randu(image, 0, 256);
+    return image;
+}
+
+// Of many pieces. OpenCV gives libwebp all of them at once.
+TEST(DecodeWebp, PiecesGiveThePixelsOfTheWhole) {
+    cv::Mat smooth = gradient(800, 600);
+    cv::Mat rough = noise(500, 400, CV_8UC3), speckled = smooth.clone();
+    rough.copyTo(speckled(cv::Rect(300, 200, 500, 400)));
+    for (const cv::Mat &picture : {smooth, rough, speckled})
+        for (int quality : {30, 95, 101}) {
+            Buffer webp = encode(".webp", picture, {cv::IMWRITE_WEBP_QUALITY, quality});
+            EXPECT_EQ(largest_difference(decoded(webp), cv::imdecode(webp, cv::IMREAD_COLOR)), 0)
+                << quality << ", " << webp.size() << " bytes";
+        }
+    cv::Mat alpha = noise(400, 300, CV_8UC4);
+    EXPECT_EQ(largest_difference(decoded(encode(".webp", alpha, {cv::IMWRITE_WEBP_QUALITY, 101})),
+                                 decoded(encode(".png", alpha))),
+              0);
+    EXPECT_EQ(largest_difference(decoded(animated_webp(rough, 0, 0, 500, 400, 2)), rough), 0);
+}
+
+// OpenCV would ask its DICOM reader.
 TEST(DecodeWebp, IsNotHandedToOtherDecoders) {
-    cv::Mat noise(64, 64, CV_8UC3);
-    cv::randu(noise, 0, 255);
-    Buffer webp = encode(".webp", noise);
-    ASSERT_GT(webp.size(), 132u);
-    for (size_t i = 0; i < 4; i++) webp[128 + i] = static_cast<uint8_t>("DICM"[i]);
-    EXPECT_EQ(error_of(webp).kind, ErrorKind::unsupported);
+    cv::Mat picture = noise(64, 64, CV_8UC3);
+    Buffer plain = encode(".webp", picture, {cv::IMWRITE_WEBP_QUALITY, 101}),
+           webp(plain.begin(), plain.begin() + 12);
+    append(webp, "VP8X");
+    append_u32_le(webp, 10);
+    append_u32_le(webp, 0);
+    append_u24(webp, 63);
+    append_u24(webp, 63);
+    append(webp, "JUNK");
+    append_u32_le(webp, 100);
+    webp.resize(128);
+    append(webp, "DICM");
+    webp.resize(38 + 100);
+    webp.insert(webp.end(), plain.begin() + 12, plain.end());
+    uint32_t size = static_cast<uint32_t>(webp.size() - 8);
+    for (int i = 0; i < 4; i++) webp[4 + i] = static_cast<uint8_t>(size >> 8 * i);
+    ASSERT_EQ(std::string(webp.begin() + 128, webp.begin() + 132), "DICM");
+    EXPECT_EQ(largest_difference(decoded(webp), picture), 0);
+    for (size_t i = 0; i < 4; i++) plain[128 + i] = static_cast<uint8_t>("DICM"[i]);
+    ErrorKind kind = error_of(plain).kind;
+    EXPECT_TRUE(kind == ErrorKind::none || kind == ErrorKind::bad_image);
+}
+
+TEST(DecodeWebp, StopsBetweenPieces) {
+    static int looks, stop_at;
+    Limits limits = kAmple;
+    limits.stop = [] { return ++looks == stop_at; };
+    for (int quality : {95, 101}) {
+        Buffer webp = encode(".webp", noise(600, 600, CV_8UC3), {cv::IMWRITE_WEBP_QUALITY, quality});
+        looks = stop_at = 0;
+        decode(bytes_of(webp), limits);
+        int most = looks;
+        EXPECT_GT(most, 3) << webp.size() << " bytes";
+        for (stop_at = 1; stop_at <= most; stop_at++) {
+            looks = 0;
+            try {
+                decode(bytes_of(webp), limits);
+                ADD_FAILURE() << stop_at;
+            } catch (const Error &error) {
+                EXPECT_EQ(error.kind, ErrorKind::cancelled);
+            }
+        }
+    }
+}
+
+// Whatever piece the cut falls into, and whatever follows the cut.
+TEST(DecodeWebp, DataThatEndEarlyAreAnError) {
+    for (int quality : {80, 101}) {
+        Buffer webp = encode(".webp", noise(600, 400, CV_8UC3), {cv::IMWRITE_WEBP_QUALITY, quality});
+        for (size_t size :
+             {size_t{40}, webp.size() / 16, webp.size() / 8, webp.size() / 3, webp.size() - 100}) {
+            Buffer cut(webp.begin(), webp.begin() + static_cast<std::ptrdiff_t>(size));
+            EXPECT_EQ(error_of(cut).kind, ErrorKind::bad_image);
+            uint32_t rest = static_cast<uint32_t>(size - 8);
+            for (int i = 0; i < 4; i++) cut[4 + i] = static_cast<uint8_t>(rest >> 8 * i);
+            EXPECT_EQ(error_of(cut).kind, ErrorKind::bad_image);
+        }
+    }
 }
 
 TEST(DecodeWebp, ManyFramesCostNothing) {

@@ -50,6 +50,11 @@ inline cv::Mat gradient(int width, int height) {
     return image;
 }
 
+inline double largest_difference(const cv::Mat &a, const cv::Mat &b) {
+    if (a.size() != b.size() || a.type() != b.type()) return 1e9;
+    return cv::norm(a, b, cv::NORM_INF);
+}
+
 inline void append(Buffer &to, const std::string &text) {
     to.insert(to.end(), text.begin(), text.end());
 }
