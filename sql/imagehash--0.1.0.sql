@@ -604,8 +604,9 @@ COMMENT ON FUNCTION image_model_create(text, text, text, jsonb) IS
 CREATE FUNCTION drop_image_model(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'imagehash_drop_image_model' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION drop_image_model(text) IS
-    'removes a model from imagehash.image_model; superusers and the owner of the extension. Errors: 42704 no such model, '
-    '42501, 55000 shipped with the extension, 2BP01 hashers or expressions use it (listed in the detail)';
+    'removes a model from imagehash.image_model; superusers and the owner of the extension. Waits for who uses it, and sees '
+    'users, as drop_hasher does. Errors: 42704 no such model, 42501, 55000 shipped with the extension, 2BP01 hashers or '
+    'expressions use it (listed in the detail)';
 
 CREATE FUNCTION hasher_import(name text, model text, weights bytea, recipe jsonb DEFAULT '{}') RETURNS text
     AS '$libdir/imagehash_vision', 'imagehash_hasher_import' LANGUAGE C VOLATILE STRICT;
