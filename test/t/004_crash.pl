@@ -140,7 +140,7 @@ for (my $round = 1; $round <= $least_rounds || time < $end; $round++)
 	  or diag("seed $seed");
 	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM photo'), '>', 0, "round $round: rows had been committed");
 }
-note 'killed: ' . join(', ', map { "$kills{$_} times a $_" } sort keys %kills);
+note 'measured: killed: ' . join(', ', map { "$kills{$_} times a $_" } sort keys %kills);
 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM draft'), '0', 'the unlogged table is empty');
 $node->safe_psql('postgres', q(INSERT INTO draft VALUES ('c4ca4238a0b92382')));

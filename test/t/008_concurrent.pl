@@ -119,7 +119,7 @@ while_writing('VACUUM and questions', sub
 	if (rand() < 0.2) { $node->safe_psql('postgres', 'VACUUM photo'); $vacuums++; }
 	if (rand() < 0.1) { $node->safe_psql('postgres', $check); $checks++; }
 });
-note "$builds builds, $rebuilds rebuilds, $vacuums vacuums, $checks checks, $asked questions";
+note "measured: seed $seed: $builds builds, $rebuilds rebuilds, $vacuums vacuums, $checks checks, $asked questions";
 is($differ, 0, "$asked questions: the index and the table agree");
 cmp_ok($asked, '>', 5, 'and there were some');
 is($node->safe_psql('postgres', $check), '', 'the index has every row');
