@@ -1,17 +1,56 @@
-// libFuzzer target: decoding, at full size and reduced.
+// libFuzzer target: decoding, at full size and reduced; JPEGs at an eighth by way of the filter and without.
 //
 // Any input ends in pixels of the size that its header gives, or in an error of one of three kinds. A small
 // limit on pixels keeps inputs fast; what the limits allow is measured elsewhere (test/t/011_hostile.pl).
 #include <algorithm>
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 #include "vision/decode.h"
+#include "vision/decode_jpeg.h"
 
 using namespace imagehash::vision;
 
 static void require(bool sound) {
     if (!sound) abort();
+}
+
+struct Eighth {
+    cv::Mat pixels;
+    std::string error;
+    JpegFiltering filtering;
+};
+
+static Eighth eighth_of(Bytes image, const ImageHeader &header, bool filter) {
+    Eighth result = {{}, "", {filter ? JpegFiltering::always : JpegFiltering::never, false}};
+    try {
+        result.pixels = decode_jpeg(image, header, 8, nullptr, &result.filtering);
+    } catch (const Error &error) {
+        require(error.kind == ErrorKind::bad_image);
+        result.error = error.message;
+    }
+    return result;
+}
+
+static bool is_progressive(Bytes image) {
+    for (size_t i = 2; i + 1 < image.size; i++)
+        if (image.data[i] == 0xff && image.data[i + 1] == 0xc2) return true;
+    return false;
+}
+
+// The filter changes nothing, but that it does not see damage in scans of which nothing is used.
+static void compare_eighths(Bytes image, const Limits &limits) {
+    ImageHeader header = read_header(image);
+    if (header.format != ImageFormat::jpeg || !header.damage.empty() || !header.unsupported.empty() ||
+        header.pixels() * header.scans > limits.max_pixels)
+        return;
+    Eighth filtered = eighth_of(image, header, true), plain = eighth_of(image, header, false);
+    if (filtered.filtering.used && !plain.error.empty() && is_progressive(image)) return;
+    require(filtered.error == plain.error && filtered.pixels.size() == plain.pixels.size());
+    for (int y = 0; y < plain.pixels.rows; y++)
+        require(std::equal(plain.pixels.ptr(y), plain.pixels.ptr(y) + 3 * plain.pixels.cols,
+                           filtered.pixels.ptr(y)));
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -30,6 +69,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             require(error.kind == ErrorKind::bad_image || error.kind == ErrorKind::unsupported ||
                     error.kind == ErrorKind::too_large);
         }
+    }
+    try {
+        compare_eighths(image, limits);
+    } catch (const Error &) {
+        // The header's, as before.
     }
     return 0;
 }
