@@ -2,6 +2,8 @@
 //
 // libjpeg warns of a file without EOI and puts grey where data are missing; here it is refused with what is
 // missing.
+#include <cstring>
+
 #include "vision/header_readers.h"
 
 namespace imagehash::vision {
@@ -17,9 +19,27 @@ bool is_frame(uint8_t marker) {
     return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
+// True if no 0xff with anything but zero behind it begins in the next kAhead bytes; reads one more.
+// Compressed data are nearly all of a file, and full of stuffed zeros.
+constexpr size_t kAhead = 64;
+
+bool nothing_ahead(const uint8_t *at) {
+    typedef uint8_t Vector __attribute__((vector_size(16)));
+    Vector found = {}, zero = {}, ff = zero - 1;
+    for (size_t i = 0; i < kAhead; i += sizeof(Vector)) {
+        Vector here, next;
+        memcpy(&here, at + i, sizeof(here));
+        memcpy(&next, at + i + 1, sizeof(next));
+        found |= reinterpret_cast<Vector>(here == ff) & next;
+    }
+    uint64_t halves[2];
+    memcpy(halves, &found, sizeof(halves));
+    return (halves[0] | halves[1]) == 0;
+}
+
 class JpegWalk {
  public:
-    explicit JpegWalk(Bytes image) : reader_(image), header_{ImageFormat::jpeg} {}
+    explicit JpegWalk(Bytes image) : image_(image), reader_(image), header_{ImageFormat::jpeg} {}
 
     ImageHeader run() {
         while (next_marker()) {
@@ -35,6 +55,7 @@ class JpegWalk {
     // Finds FF xx, skipping fill bytes, stuffed zeros and whatever else lies between segments.
     bool next_marker() {
         for (;;) {
+            while (reader_.has(at_, kAhead + 1) && nothing_ahead(image_.data + at_)) at_ += kAhead;
             at_ = reader_.find(at_, 0xff);
             while (reader_.u8(at_) == 0xff) at_++;
             if (!reader_.has(at_, 1)) return false;
@@ -85,6 +106,7 @@ class JpegWalk {
         return header_;
     }
 
+    Bytes image_;
     ByteReader reader_;
     ImageHeader header_;
     size_t at_ = 2;

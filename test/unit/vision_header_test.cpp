@@ -183,6 +183,29 @@ TEST(ImageHeader, TiffFieldBeyondTheEndIsDamage) {
     EXPECT_EQ(error_of(tiff).message, "TIFF image is damaged: field 258 has no values in the file");
 }
 
+// Wherever a marker lies among stuffed zeros, with fill bytes or without.
+TEST(ImageHeader, JpegMarkersAreFoundAmongStuffedZeros) {
+    Buffer start = encode(".jpg", gradient(kWidth, kHeight));
+    size_t scan = 0;
+    while (start[scan] != 0xff || start[scan + 1] != 0xda) scan++;
+    start.resize(scan + 2 + start[scan + 3]);
+    for (size_t zeros = 0; zeros < 150; zeros++)
+        for (int plain : {0, 1})
+            for (int fill : {0, 1, 2}) {
+                Buffer image = start;
+                if (plain) image.push_back(0x5a);
+                for (size_t i = 0; i < zeros; i++) image.insert(image.end(), {0xff, 0});
+                EXPECT_NE(read_header(bytes_of(image)).damage, "");
+                for (int i = 0; i < fill; i++) image.push_back(0xff);
+                image.insert(image.end(), {0xff, 0xd9});
+                // Behind the end nothing counts.
+                for (int i = 0; i < 100; i++) image.insert(image.end(), {0xff, 0xda});
+                ImageHeader header = read_header(bytes_of(image));
+                EXPECT_EQ(header.damage, "") << zeros << " " << plain << " " << fill;
+                EXPECT_EQ(header.scans, 1);
+            }
+}
+
 TEST(ImageHeader, CountsTheScansOfAJpeg) {
     cv::Mat picture = gradient(kWidth, kHeight);
     EXPECT_EQ(read_header(bytes_of(encode(".jpg", picture))).scans, 1);
