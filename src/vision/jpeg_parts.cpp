@@ -92,20 +92,31 @@ void grey_to_bgr(const uint8_t *grey, int width, uint8_t *bgr) {
     for (int x = 0; x < width; x++, bgr += 3) bgr[0] = bgr[1] = bgr[2] = grey[x];
 }
 
+namespace {
+
 // libjpeg's fractions of 2^16, rounded as its tables are.
+template <int step>
+void ycc_to_bgr_by(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int width, uint8_t *bgr) {
+    constexpr int kHalf = 1 << 15;
+    for (int x = 0; x < width; x++, cb += step, cr += step, bgr += 3) {
+        int blue = *cb - 128, red = *cr - 128;
+        bgr[0] = clamped(y[x] + ((116130 * blue + kHalf) >> 16));
+        bgr[1] = clamped(y[x] + ((-22554 * blue - 46802 * red + kHalf) >> 16));
+        bgr[2] = clamped(y[x] + ((91881 * red + kHalf) >> 16));
+    }
+}
+
+}  // namespace
+
 void ycc_to_bgr(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int step, int repeat, int width,
                 uint8_t *bgr) {
-    constexpr int kHalf = 1 << 15;
-    for (int x = 0; x < width; cb += step, cr += step) {
-        int blue = *cb - 128, red = *cr - 128;
-        int to_blue = (116130 * blue + kHalf) >> 16, to_red = (91881 * red + kHalf) >> 16;
-        int to_green = (-22554 * blue - 46802 * red + kHalf) >> 16;
-        for (int end = std::min(x + repeat, width); x < end; x++, bgr += 3) {
-            bgr[0] = clamped(y[x] + to_blue);
-            bgr[1] = clamped(y[x] + to_green);
-            bgr[2] = clamped(y[x] + to_red);
-        }
+    if (repeat == 1) {
+        auto convert = step == 1 ? ycc_to_bgr_by<1> : ycc_to_bgr_by<2>;
+        convert(y, cb, cr, width, bgr);
+        return;
     }
+    for (int x = 0; x < width; x += repeat, cb += step, cr += step)
+        ycc_to_bgr_by<0>(y + x, cb, cr, std::min(repeat, width - x), bgr + 3 * x);
 }
 
 }  // namespace imagehash::vision

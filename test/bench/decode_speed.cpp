@@ -1,7 +1,7 @@
 // What decoding a large photo at a fraction of its size saves: 12-megapixel JPEGs, made of the pictures of a
 // directory, decoded in full and as far as a network's input needs, and the same up to the input. Prints a
-// line for each grade of detail: the mean size in kB, and milliseconds of processor time an image: decoding
-// in full, reduced; bytes to input by way of the full image, of the reduced one.
+// line for each kind of file: its name, the mean size in kB, and milliseconds of processor time an image:
+// decoding in full, reduced; bytes to input by way of the full image, of the reduced one.
 //
 // Works through src/vision, as the extension does.
 #include <opencv2/imgcodecs.hpp>
@@ -9,10 +9,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include <jpeglib.h>
 
 #include "vision/decode.h"
 #include "vision/preprocess.h"
@@ -24,23 +27,60 @@ using Photos = std::vector<std::vector<uint8_t>>;
 
 constexpr size_t kPictures = 6;
 constexpr int kRounds = 3;  // the best counts
-constexpr int kQuality = 90;
 constexpr Limits kLimits = {100'000'000, 1 << 30};
 const cv::Size kPhoto(4000, 3000);
-// Standard deviation of noise, as a sensor makes it. Enlarged pictures have none, and what makes a JPEG long
-// is what reduced decoding cannot save: every coefficient is read to find the next.
-constexpr double kDetail[] = {0, 2, 5};
 
-std::vector<uint8_t> photo_of(const std::string &path, double detail) {
+// Standard deviation of noise, as a sensor makes it. Enlarged pictures have none, and what makes a JPEG long
+// is what reduced decoding must pass over: every coefficient, to find the next.
+struct Kind {
+    const char *name;
+    double noise;
+    int quality;
+    int sampled;  // luma this often as chroma, across and down
+    bool progressive;
+};
+constexpr Kind kKinds[] = {{"4:2:0", 0, 90, 2, false}, {"4:2:0", 2, 90, 2, false},
+                           {"4:2:0", 5, 90, 2, false}, {"4:2:0", 7, 90, 2, false},
+                           {"4:4:4", 3, 95, 1, false}, {"progressive", 5, 90, 2, true}};
+
+// By libjpeg, as OpenCV 4.6 has no say in how chroma is sampled.
+std::vector<uint8_t> encode(cv::Mat &photo, const Kind &kind) {
+    cv::cvtColor(photo, photo, cv::COLOR_BGR2RGB);
+    jpeg_compress_struct jpeg = {};
+    jpeg_error_mgr errors;
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    unsigned char *memory = nullptr;
+    unsigned long size = 0;
+    jpeg_mem_dest(&jpeg, &memory, &size);
+    jpeg.image_width = static_cast<JDIMENSION>(photo.cols);
+    jpeg.image_height = static_cast<JDIMENSION>(photo.rows);
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, kind.quality, TRUE);
+    jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = kind.sampled;
+    if (kind.progressive) jpeg_simple_progression(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < photo.rows; y++) {
+        JSAMPROW row = photo.ptr(y);
+        jpeg_write_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    std::vector<uint8_t> bytes(memory, memory + size);
+    free(memory);
+    return bytes;
+}
+
+std::vector<uint8_t> photo_of(const std::string &path, const Kind &kind) {
     cv::Mat photo, noise(kPhoto, CV_16SC3);
     cv::resize(cv::imread(path, cv::IMREAD_COLOR), photo, kPhoto, 0, 0, cv::INTER_CUBIC);
-    if (detail > 0) {
-        cv::randn(noise, 0, detail);
+    if (kind.noise > 0) {
+        cv::randn(noise, 0, kind.noise);
         cv::add(photo, noise, photo, cv::noArray(), CV_8U);
     }
-    std::vector<uint8_t> bytes;
-    cv::imencode(".jpg", photo, bytes, {cv::IMWRITE_JPEG_QUALITY, kQuality});
-    return bytes;
+    return encode(photo, kind);
 }
 
 double milliseconds(const Photos &photos, int min_short_side, bool to_input) {
@@ -57,11 +97,11 @@ double milliseconds(const Photos &photos, int min_short_side, bool to_input) {
     return best;
 }
 
-void measure(const std::vector<std::string> &paths, double detail) {
+void measure(const std::vector<std::string> &paths, const Kind &kind) {
     Photos photos;
     size_t bytes = 0;
-    for (const auto &path : paths) bytes += photos.emplace_back(photo_of(path, detail)).size();
-    std::printf("%.0f", bytes / 1000.0 / photos.size());
+    for (const auto &path : paths) bytes += photos.emplace_back(photo_of(path, kind)).size();
+    std::printf("%s %.0f", kind.name, bytes / 1000.0 / photos.size());
     for (bool to_input : {false, true})
         for (int min_short_side : {0, kShippedRecipe.short_side})
             std::printf(" %.2f", milliseconds(photos, min_short_side, to_input));
@@ -81,5 +121,5 @@ int main(int argc, char **argv) {
         if (entry.path().extension() == ".jpg") paths.push_back(entry.path());
     std::sort(paths.begin(), paths.end());
     paths.resize(std::min(paths.size(), kPictures));
-    for (double detail : kDetail) measure(paths, detail);
+    for (const Kind &kind : kKinds) measure(paths, kind);
 }

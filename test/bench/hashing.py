@@ -111,7 +111,8 @@ def large_photos(server):
     output = subprocess.run([server.options.build / "decode_speed", PICTURES], check=True, text=True,
                             stdout=subprocess.PIPE).stdout
     names = ("kb", "full_ms", "reduced_ms", "full_input_ms", "reduced_input_ms")
-    return [dict(zip(names, map(float, line.split()))) for line in output.splitlines()]
+    rows = [line.split() for line in output.splitlines()]
+    return [{"kind": kind, **dict(zip(names, map(float, numbers)))} for kind, *numbers in rows]
 
 
 def measure(server, _kind, _bits):

@@ -208,7 +208,7 @@ def hashing_rows(raw):
               f"{many['processes']} bare loops, {many['loop']:.1f} images/s", f"{ratio:.2f}", "≥ 0.9", ratio >= 0.9)
     for large in result["large"]:
         ratio, whole = large["full_ms"] / large["reduced_ms"], large["full_input_ms"] / large["reduced_input_ms"]
-        yield row(f"decoding a 12-megapixel JPEG of {large['kb'] / 1000:.1f} MB for a network's input",
+        yield row(f"decoding a 12-megapixel JPEG ({large['kind']}, {large['kb'] / 1000:.1f} MB) for a network's input",
                   f"{large['reduced_ms']:.1f} ms (and resized, {large['reduced_input_ms']:.1f})",
                   f"in full, {large['full_ms']:.1f} ms (and resized, {large['full_input_ms']:.1f})",
                   f"{ratio:.1f} × faster (resized, {whole:.1f} ×)", "≥ 4 × faster", ratio >= 4)
