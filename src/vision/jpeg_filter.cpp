@@ -15,8 +15,8 @@ constexpr unsigned kBlockSize = 64;
 constexpr int kMaxBlocks = 10;  // in a minimum coded unit
 constexpr int kMaxCode = 16;    // bits
 
-// Bits of a look into a table of many symbols, and the most bits that one may pass over: three such in a row
-// need no more than the reader holds.
+// Bits of a look into a table of many symbols, and the most that it may pass over: the reader holds enough
+// for three in a row, or for one behind the longest mean. More bits tell more, and leave the fastest cache.
 constexpr int kLookBits = 13, kMostBits = 18;
 constexpr int kMeanLookBits = 9;
 
@@ -118,9 +118,9 @@ struct OtherTable {
     uint16_t entries[1 << kLookBits];
     uint16_t first[1 << kLookBits];  // length and symbol of the code that a look begins with
 
-    static unsigned step(int symbol) {
-        int run = symbol >> 4;
-        return symbol & 15 || run == 15 ? static_cast<unsigned>(run + 1) : kEnd;
+    static unsigned step(unsigned symbol) {
+        unsigned run = symbol >> 4;
+        return symbol & 15 || run == 15 ? run + 1 : kEnd;
     }
 
     void find_first() {
@@ -140,7 +140,7 @@ struct OtherTable {
             unsigned rest = (look << bits) & ((1u << kLookBits) - 1);
             unsigned length = first[rest] >> 8, symbol = first[rest] & 0xff;
             if (length == 0 || bits + length > kLookBits || bits + length + (symbol & 15) > kMostBits) break;
-            if (steps + step(static_cast<int>(symbol)) >= kBlockSize && step(symbol) < kEnd) break;
+            if (steps + step(symbol) >= kBlockSize && step(symbol) < kEnd) break;
             bits += length + (symbol & 15);
             steps += step(symbol);
             // Bits of a number that the look does not show.
@@ -270,7 +270,7 @@ __attribute__((noinline)) BitWriter BitWriter::stuffed(BitWriter writer) {
 __attribute__((noinline)) bool pass_symbol(const OtherTable &table, BitReader &in, unsigned &place) {
     Code code = table.codes.find(in.bits);
     in.pass(code.length + (code.symbol & 15));
-    place += static_cast<unsigned>(OtherTable::step(code.symbol));
+    place += OtherTable::step(static_cast<unsigned>(code.symbol));
     return code.length > 0 && (place <= kBlockSize || place >= kEnd);
 }
 
