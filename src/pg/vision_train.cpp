@@ -25,8 +25,17 @@ using namespace imagehash;
 
 namespace {
 
-constexpr const char *kMethods[] = {"autoencoder", "itq", "random", nullptr};
+// In the order of vision::HasherMethod.
+constexpr const char *kMethods[] = {"auto", "autoencoder", "itq", "random", nullptr};
 constexpr int kDefaultViews = 4, kMaxViews = 64;
+
+// What a training came to. An epoch of 0 is ITQ.
+struct TrainOutcome {
+    vision::TrainProgress best;  // of the epoch that is kept
+    int epochs;                  // how many were run
+    bool itq_was_tried;
+    double itq, autoencoder;  // validations, each the best one
+};
 
 // A choice and 64-bit numbers as jsonb has them; the rest goes straight into TrainOptions.
 struct TrainArguments {
@@ -38,6 +47,10 @@ struct TrainArguments {
 };
 
 }  // namespace
+
+static bool has_epochs(vision::HasherMethod method) {
+    return method == vision::HasherMethod::automatic || method == vision::HasherMethod::autoencoder;
+}
 
 static void read_arguments(Jsonb *options, TrainArguments *a) {
     using K = pg::OptionKind;
@@ -118,6 +131,11 @@ static void check_work(const vision::Status &status) {
 }
 
 static void tell_epoch(const vision::TrainProgress *p) {
+    const char *best = p->best && !std::isnan(p->validation) ? ", the best so far" : "";
+    if (p->epoch == 0) {
+        ereport(NOTICE, (errmsg("ITQ: validation %.4f%s", p->validation, best)));
+        return;
+    }
     StringInfoData terms;
     initStringInfo(&terms);
     auto add = [&terms](const char *name, double value) {
@@ -127,25 +145,39 @@ static void tell_epoch(const vision::TrainProgress *p) {
     add("commitment", p->commitment);
     add("contrastive", p->contrastive);
     add("labels", p->labels);
-    ereport(NOTICE, (errmsg("epoch %d of %d: loss %.4f (%s)%s%s", p->epoch, p->epochs, p->loss, terms.data,
-                            std::isnan(p->validation) ? "" : psprintf(", validation %.4f", p->validation),
-                            p->best && !std::isnan(p->validation) ? ", the best so far" : "")));
+    ereport(NOTICE,
+            (errmsg("epoch %d of %d: loss %.4f (%s)%s%s", p->epoch, p->epochs, p->loss, terms.data,
+                    std::isnan(p->validation) ? "" : psprintf(", validation %.4f", p->validation), best)));
     pfree(terms.data);
 }
 
-// The bytes belong to the holder. *best: the report of the epoch they are from; *epochs: how many were run.
+static void tell_choice(const TrainOutcome *o) {
+    if (o->best.epoch == 0)
+        ereport(NOTICE,
+                (errmsg("ITQ is kept: validation %.4f, the autoencoder's %.4f", o->itq, o->autoencoder)));
+    else
+        ereport(NOTICE, (errmsg("the autoencoder of epoch %d is kept: validation %.4f, ITQ's %.4f",
+                                o->best.epoch, o->autoencoder, o->itq)));
+}
+
+// The bytes belong to the holder.
 static vision::Bytes train(const vision::LearnSet *set, const vision::TrainOptions *options,
-                           TrainingHolder *holder, vision::TrainProgress *best, int *epochs) {
+                           TrainingHolder *holder, TrainOutcome *outcome) {
     check_work(vision::set_threads(pg::threads_of_session()));
     check_work(vision::train_begin(*set, *options, pg::stop_requested, &holder->training));
     vision::TrainProgress progress = {};
     for (bool done = false; !done;) {
         check_work(vision::train_epoch(holder->training, pg::stop_requested, &progress, &done));
-        if (progress.best) *best = progress;
-        if (options->method == vision::HasherMethod::autoencoder && (pg::progress_is_due() || done))
-            tell_epoch(&progress);
+        if (progress.best) outcome->best = progress;
+        if (!has_epochs(options->method)) continue;
+        bool is_itq = progress.epoch == 0;
+        double *score = is_itq ? &outcome->itq : &outcome->autoencoder;
+        if (progress.validation > *score) *score = progress.validation;
+        outcome->itq_was_tried |= is_itq;
+        if (pg::progress_is_due() || done) tell_epoch(&progress);
     }
-    *epochs = progress.epoch;
+    outcome->epochs = progress.epoch;
+    if (outcome->itq_was_tried) tell_choice(outcome);
     vision::Bytes file;
     check_work(vision::train_result(holder->training, &file));
     return file;
@@ -187,7 +219,7 @@ static char *recipe_of(const TrainArguments *a, const pg::SourceRows *rows) {
     pg::begin_object(&json);
     pg::add_text(&json, "method", kMethods[a->method]);
     pg::add_integer(&json, "seed", a->source.seed);
-    if (a->train.method == vision::HasherMethod::autoencoder) add_training(&json, &a->train);
+    if (has_epochs(a->train.method)) add_training(&json, &a->train);
     pg::add_integer(&json, "rows", rows->rows);
     pg::add_integer(&json, "rows_seen", rows->seen);
     pg::add_integer(&json, "null_rows", rows->null_rows);
@@ -203,13 +235,21 @@ static char *recipe_of(const TrainArguments *a, const pg::SourceRows *rows) {
     return pg::end_object(&json);
 }
 
-static char *quality_of(const TrainArguments *a, const vision::TrainProgress *best, int epochs) {
+static char *quality_of(const TrainArguments *a, const TrainOutcome *outcome) {
+    const vision::TrainProgress *best = &outcome->best;
     StringInfoData json;
     pg::begin_object(&json);
-    if (a->train.method == vision::HasherMethod::autoencoder) {
-        pg::add_real(&json, "validation", best->validation);
+    if (!has_epochs(a->train.method)) return pg::end_object(&json);
+    bool is_itq = outcome->itq_was_tried && best->epoch == 0;
+    pg::add_text(&json, "method", is_itq ? "itq" : "autoencoder");
+    pg::add_real(&json, "validation", best->validation);
+    if (outcome->itq_was_tried) {
+        pg::add_real(&json, "validation_itq", outcome->itq);
+        pg::add_real(&json, "validation_autoencoder", outcome->autoencoder);
+    }
+    pg::add_integer(&json, "epochs", outcome->epochs);
+    if (!is_itq) {
         pg::add_integer(&json, "best_epoch", best->epoch);
-        pg::add_integer(&json, "epochs", epochs);
         pg::add_real(&json, "loss", best->loss);
         pg::add_real(&json, "reconstruction", best->reconstruction);
         pg::add_real(&json, "commitment", best->commitment);
@@ -240,7 +280,7 @@ static void read_training_rows(const char *query, const TrainArguments *a, pg::S
     pg::find_model(a->source.model, &model);
     pg::SourceRules rules = pg::source_rules(&a->source, a->max_rows_is_set);
     rules.length = model.length;
-    rules.views = a->train.method == vision::HasherMethod::autoencoder ? static_cast<int>(a->views) : 0;
+    rules.views = has_epochs(a->train.method) ? static_cast<int>(a->views) : 0;
     rules.model = model_of_source;
     rules.model_argument = a->source.model;
     pg::read_source(query, &rules, rows);
@@ -290,10 +330,9 @@ IMAGEHASH_FUNCTION(imagehash_train_hasher) {
     if (!rows.labels) arguments.train.label_weight = 0;
 
     TrainingHolder *holder = make_holder();
-    vision::TrainProgress best = {};
-    int epochs;
-    vision::Bytes file = train(&set, &arguments.train, holder, &best, &epochs);
-    char *quality = quality_of(&arguments, &best, epochs);
+    TrainOutcome outcome = {};
+    vision::Bytes file = train(&set, &arguments.train, holder, &outcome);
+    char *quality = quality_of(&arguments, &outcome);
     pg::Method method =
         pg::store_hasher(name, arguments.source.model, file, recipe_of(&arguments, &rows), quality);
     MemoryContextSwitchTo(before);

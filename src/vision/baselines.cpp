@@ -16,12 +16,6 @@ void check_bits(int bits, int most) {
                     "bits must be a multiple of 8 from 8 to " + std::to_string(most));
 }
 
-// Signs of (unit - mean) * projection; projection is double[d][bits].
-Hasher linear_hasher(const Embeddings &data, const torch::Tensor &projection) {
-    auto bias = -torch::mv(projection.t(), data.mean.to(torch::kDouble));
-    return Hasher({make_layer(projection, bias)});
-}
-
 }  // namespace
 
 Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed, const StopFunction &stop) {
@@ -37,7 +31,8 @@ Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations, const
     check_bits(bits, std::min(1024, embeddings.columns));
     torch::NoGradGuard no_grad;
     Embeddings data(embeddings, stop);
-    return linear_hasher(data, itq_projection(data, bits, make_generator(seed), iterations, stop));
+    auto rows = torch::arange(data.count());
+    return linear_hasher(data, itq_projection(data, rows, bits, make_generator(seed), iterations, stop));
 }
 
 }  // namespace imagehash::vision

@@ -67,7 +67,7 @@ Status train_begin(const LearnSet &set, const TrainOptions &options, StopFlag st
     return guarded([&] {
         quiet_libraries();
         auto made = std::make_unique<Training>(Training{set, options, nullptr, {}});
-        if (options.method == HasherMethod::autoencoder) {
+        if (options.method == HasherMethod::automatic || options.method == HasherMethod::autoencoder) {
             check_views(set, stop);
             made->trainer = std::make_unique<Trainer>(set, nullptr, options, stop);
         }

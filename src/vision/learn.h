@@ -28,7 +28,13 @@ struct LearnSet {
 
 constexpr int32_t kMaxLabel = 9999;
 
-enum class HasherMethod { autoencoder, itq, random_projection };
+enum class HasherMethod {
+    automatic,  // the autoencoder, or ITQ where that ranks the held-out rows clearly better. To choose it
+                // needs a validation split and no label term; without them it is the autoencoder
+    autoencoder,
+    itq,
+    random_projection
+};
 
 // What a hasher is trained for. The loss is the sum of the terms, each times its weight; a weight of 0 leaves
 // a term out. Only method, bits and seed matter to ITQ and random projection.
@@ -62,7 +68,7 @@ TrainOptions default_options(int bits, const LearnSet &set) noexcept;
 
 // Means over one epoch; a term with weight 0 is not computed and reads 0.
 struct TrainProgress {
-    int epoch;  // 1 to epochs
+    int epoch;  // 1 to epochs; 0: ITQ, tried before the first one
     int epochs;
     double loss;
     double reconstruction;
@@ -71,8 +77,9 @@ struct TrainProgress {
     double contrastive;
     double labels;
     double validation;  // 0 to 1, higher is better; NaN without a validation split. With labels the mean
-                        // average precision by label among the held-out rows; else that of the ten nearest by
-                        // cosine, asked with the codes of the views where there are any
+                        // average precision by label among the held-out rows; else that of the ten whose
+                        // surroundings (validation.h) are the most similar, asked with the codes of the
+                        // views where there are any
     bool best;          // the best epoch so far, or there is no validation split
 };
 

@@ -17,7 +17,6 @@ constexpr int64_t kBlock = 512;  // rows between two looks at the stop flag
 constexpr int kPrincipalSteps = 25;
 constexpr int kPolarSteps = 30;
 constexpr double kPull = 1e-3;
-constexpr int64_t kMaxItqLength = 8192;  // its covariance has length^2 values
 
 torch::Tensor unit(const torch::Tensor &raw) {
     return raw / raw.norm(2, 1, true).clamp_min(1e-30);
@@ -118,31 +117,31 @@ torch::Tensor copy_floats(const std::vector<float> &values, torch::IntArrayRef s
     return torch::tensor(values).reshape(shape);
 }
 
-torch::Tensor itq_projection(const Embeddings &data, int bits, torch::Generator generator, int iterations,
-                             const StopFunction &stop) {
+torch::Tensor itq_projection(const Embeddings &data, const torch::Tensor &rows, int bits,
+                             torch::Generator generator, int iterations, const StopFunction &stop) {
     if (data.length() > kMaxItqLength)
         throw Error(ErrorKind::bad_argument, "ITQ takes embeddings of at most " +
                                                  std::to_string(kMaxItqLength) + " values, these have " +
                                                  std::to_string(data.length()));
     torch::NoGradGuard no_grad;
-    const int64_t rows = data.count();
+    const int64_t count = rows.size(0);
     auto covariance = torch::zeros({data.length(), data.length()}, torch::kDouble);
-    each_block(rows, stop, [&](int64_t begin, int64_t n) {
-        auto x = data.range(begin, n);
+    each_block(count, stop, [&](int64_t begin, int64_t n) {
+        auto x = data.at(rows.narrow(0, begin, n));
         covariance += torch::mm(x.t(), x);
     });
-    auto components = principal_directions(covariance / rows, bits, generator, stop);
-    auto projected = torch::empty({rows, bits});
+    auto components = principal_directions(covariance / count, bits, generator, stop);
+    auto projected = torch::empty({count, bits});
     auto directions = components.to(torch::kFloat);
-    each_block(rows, stop, [&](int64_t begin, int64_t n) {
-        projected.narrow(0, begin, n).copy_(torch::mm(data.range(begin, n), directions));
+    each_block(count, stop, [&](int64_t begin, int64_t n) {
+        projected.narrow(0, begin, n).copy_(torch::mm(data.at(rows.narrow(0, begin, n)), directions));
     });
 
     auto rotation = orthonormal(torch::empty({bits, bits}, torch::kDouble).normal_(0, 1, generator), stop);
     for (int i = 0; i < iterations; i++) {
         auto turn = rotation.to(torch::kFloat);
         auto agreement = torch::zeros({bits, bits}, torch::kDouble);
-        each_block(rows, stop, [&](int64_t begin, int64_t n) {
+        each_block(count, stop, [&](int64_t begin, int64_t n) {
             auto x = projected.narrow(0, begin, n);
             agreement += torch::mm(x.t(), torch::where(torch::mm(x, turn) > 0, 1.0f, -1.0f));
         });
@@ -152,6 +151,11 @@ torch::Tensor itq_projection(const Embeddings &data, int bits, torch::Generator 
             nearest_rotation(agreement / agreement.norm() + rotation * (kPull / std::sqrt(bits)), stop);
     }
     return torch::mm(components, rotation);
+}
+
+Hasher linear_hasher(const Embeddings &data, const torch::Tensor &projection) {
+    auto bias = -torch::mv(projection.t(), data.mean.to(torch::kDouble));
+    return Hasher({make_layer(projection, bias)});
 }
 
 LinearLayer make_layer(const torch::Tensor &weight, const torch::Tensor &bias) {

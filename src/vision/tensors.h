@@ -44,9 +44,14 @@ torch::Generator make_generator(uint64_t seed);
 
 torch::Tensor copy_floats(const std::vector<float> &values, torch::IntArrayRef shape);
 
-// The directions of ITQ, double[length][bits]; see itq() in baselines.h.
-torch::Tensor itq_projection(const Embeddings &data, int bits, torch::Generator generator, int iterations,
-                             const StopFunction &stop);
+constexpr int64_t kMaxItqLength = 8192;  // its covariance has length^2 values
+
+// The directions of ITQ of the rows numbered by `rows`, double[length][bits]; see itq() in baselines.h.
+torch::Tensor itq_projection(const Embeddings &data, const torch::Tensor &rows, int bits,
+                             torch::Generator generator, int iterations, const StopFunction &stop);
+
+// Signs of x * projection, double[length][bits], as a Hasher.
+Hasher linear_hasher(const Embeddings &data, const torch::Tensor &projection);
 
 // weight[in][out] and bias[out], of any floating type, as a layer of a Hasher.
 LinearLayer make_layer(const torch::Tensor &weight, const torch::Tensor &bias);

@@ -27,8 +27,10 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr double kGradientNorm = 5.0;  // a rare bad batch must not undo an epoch
 constexpr int64_t kBlock = 512;        // rows between two looks at the stop flag
 constexpr int64_t kMaxValidation = 1000;
-constexpr int64_t kStatisticsRows = 4096;  // of the training rows, for the batch norm while validating
+constexpr int64_t kSampleRows = 4096;  // of the training rows, for what validation needs of them
 constexpr double kLabelScale = 4;
+constexpr double kItqMargin =
+    0.02;  // ITQ has to be clearly better: its mistakes cost more (models/README.md)
 
 [[noreturn]] void refuse(const std::string &message) {
     throw Error(ErrorKind::bad_argument, message);
@@ -106,12 +108,16 @@ class Trainer::Loop {
     Hasher finish(const StopFunction &stop);
 
  private:
+    using CodeFunction = std::function<torch::Tensor(const torch::Tensor &)>;  // prepared x to -1 and 1
+
     // The values a batch norm needs: of all rows when a hasher is written.
     struct Statistics {
         torch::Tensor mean, deviation;  // double[bits]
     };
 
-    void hold_out();
+    void hold_out(const StopFunction &stop);
+    bool try_itq(TrainProgress &progress, const StopFunction &stop);
+    void judge(TrainProgress &progress, double validation);
     void start_from_itq(const StopFunction &stop);
     Linear fold_classifier(const Classifier &c) const;
     torch::Tensor pass(const torch::Tensor &rows, const torch::Tensor &which) const;
@@ -123,7 +129,7 @@ class Trainer::Loop {
     torch::Tensor label_term(const torch::Tensor &code, const torch::Tensor &labels) const;
     Statistics statistics(const torch::Tensor &rows, const StopFunction &stop) const;
     torch::Tensor codes(const torch::Tensor &x, const Statistics &s) const;
-    double validate(const StopFunction &stop) const;
+    double validate(const CodeFunction &codes, const StopFunction &stop) const;
     void keep_best();
 
     const LearnSet set_;
@@ -133,9 +139,12 @@ class Trainer::Loop {
     Autoencoder model_;
     Linear label_layer_, classifier_;
     torch::Tensor training_, held_out_;  // row numbers
+    torch::Tensor sample_;               // of the training rows, not more than kSampleRows
+    torch::Tensor places_;               // of the held-out rows: what validation looks for
+    torch::Tensor itq_;                  // its directions, once it was tried
     std::unique_ptr<torch::optim::Adam> optimizer_;
     std::vector<torch::Tensor> best_;  // the model's parameters at the best epoch; empty: those it has
-    int epoch_ = 0, best_epoch_ = 0;
+    int epoch_ = 0, best_epoch_ = 0;   // 0: ITQ
     double best_validation_ = -1;
 };
 
@@ -156,7 +165,7 @@ Trainer::Loop::Loop(const LearnSet &set, const Classifier *classifier, const Tra
         parameters.push_back(label_layer_.weight);
         parameters.push_back(label_layer_.bias);
     }
-    hold_out();
+    hold_out(stop);
     if (training_.size(0) < options.batch)
         refuse("too few embeddings: " + std::to_string(training_.size(0)) + " for batches of " +
                std::to_string(options.batch));
@@ -164,7 +173,7 @@ Trainer::Loop::Loop(const LearnSet &set, const Classifier *classifier, const Tra
         std::make_unique<torch::optim::Adam>(parameters, torch::optim::AdamOptions(options.learning_rate));
 }
 
-void Trainer::Loop::hold_out() {
+void Trainer::Loop::hold_out(const StopFunction &stop) {
     training_ = torch::arange(data_.count());
     int64_t count =
         std::min<int64_t>(kMaxValidation, std::llround(options_.validation_share * data_.count()));
@@ -173,6 +182,25 @@ void Trainer::Loop::hold_out() {
     auto order = torch::randperm(data_.count(), generator_, torch::kLong);
     held_out_ = std::get<0>(order.narrow(0, 0, count).sort());
     training_ = std::get<0>(order.narrow(0, count, data_.count() - count).sort());
+    sample_ = std::get<0>(order.narrow(0, count, std::min(kSampleRows, training_.size(0))).sort());
+    places_ = surroundings(data_.at(held_out_), data_.at(sample_), stop);
+}
+
+// Before the first epoch, where the method is left open and the held-out rows can tell. ITQ can't use labels.
+// True where it was tried. Has random numbers of its own: the autoencoder is the same without it.
+bool Trainer::Loop::try_itq(TrainProgress &progress, const StopFunction &stop) {
+    if (options_.method != HasherMethod::automatic || epoch_ > 0 || itq_.defined() || !held_out_.defined() ||
+        options_.label_weight > 0 || options_.bits > set_.length || set_.length > kMaxItqLength)
+        return false;
+    torch::NoGradGuard no_grad;
+    itq_ =
+        itq_projection(data_, training_, options_.bits, make_generator(options_.seed), kItqIterations, stop);
+    auto directions = itq_.to(torch::kFloat);
+    progress = TrainProgress{};
+    progress.epochs = options_.epochs;
+    judge(progress, validate([&](const torch::Tensor &x) { return signs(torch::mm(x, directions)); }, stop));
+    best_validation_ -= kItqMargin;
+    return true;
 }
 
 // The classifier as a layer on prepared x: unit length is taken back to the embeddings' mean norm.
@@ -185,7 +213,8 @@ Linear Trainer::Loop::fold_classifier(const Classifier &c) const {
 void Trainer::Loop::start_from_itq(const StopFunction &stop) {
     torch::NoGradGuard no_grad;
     const int64_t bits = options_.bits, rows = data_.count();
-    auto projection = itq_projection(data_, bits, generator_, kItqIterations, stop).to(torch::kFloat);
+    auto projection =
+        itq_projection(data_, torch::arange(rows), bits, generator_, kItqIterations, stop).to(torch::kFloat);
     auto gram = torch::zeros({bits, bits}), target = torch::zeros({bits, data_.length()});
     auto square = torch::zeros({bits}, torch::kDouble);
     for (int64_t begin = 0; begin < rows; begin += kBlock) {
@@ -290,6 +319,7 @@ torch::Tensor Trainer::Loop::loss(const torch::Tensor &rows, TrainProgress &sums
 }
 
 bool Trainer::Loop::epoch(TrainProgress &progress, const StopFunction &stop) {
+    if (try_itq(progress, stop)) return true;
     torch::AutoGradMode with_gradients(true);
     // The incomplete last batch is left out: its batch norm would be worse, and every epoch leaves out
     // others.
@@ -312,19 +342,25 @@ bool Trainer::Loop::epoch(TrainProgress &progress, const StopFunction &stop) {
                         &progress.contrastive, &progress.labels})
         *sum /= batches;
     if (!std::isfinite(progress.loss)) refuse("training diverged: the loss is not finite");
-    progress.validation = std::numeric_limits<double>::quiet_NaN();
-    progress.best = true;
     if (held_out_.defined()) {
-        progress.validation = validate(stop);
-        progress.best = progress.validation > best_validation_;
-    }
-    if (progress.best) {
-        best_validation_ = progress.validation;
-        best_epoch_ = epoch_;
-        if (held_out_.defined()) keep_best();
+        torch::NoGradGuard no_grad;
+        Statistics s = statistics(sample_, stop);
+        judge(progress, validate([&](const torch::Tensor &x) { return codes(x, s); }, stop));
+        if (progress.best) keep_best();
+    } else {
+        judge(progress, std::numeric_limits<double>::quiet_NaN());
     }
     bool patient = options_.patience == 0 || epoch_ - best_epoch_ < options_.patience;
     return epoch_ < options_.epochs && patient;
+}
+
+// Without a validation every epoch is better than the one before.
+void Trainer::Loop::judge(TrainProgress &progress, double validation) {
+    progress.validation = validation;
+    progress.best = !(validation <= best_validation_);
+    if (!progress.best) return;
+    best_validation_ = validation;
+    best_epoch_ = progress.epoch;
 }
 
 void Trainer::Loop::keep_best() {
@@ -351,11 +387,8 @@ torch::Tensor Trainer::Loop::codes(const torch::Tensor &x, const Statistics &s) 
     return signs(model_.encode(x) - s.mean.to(torch::kFloat));
 }
 
-double Trainer::Loop::validate(const StopFunction &stop) const {
-    torch::NoGradGuard no_grad;
-    Statistics s = statistics(training_.narrow(0, 0, std::min(kStatisticsRows, training_.size(0))), stop);
-    auto x = data_.at(held_out_);
-    auto clean = codes(x, s);
+double Trainer::Loop::validate(const CodeFunction &codes, const StopFunction &stop) const {
+    auto clean = codes(data_.at(held_out_));
     look_for_stop(stop);
     if (options_.label_weight > 0) {
         std::vector<int32_t> labels;
@@ -364,18 +397,19 @@ double Trainer::Loop::validate(const StopFunction &stop) const {
         double score = label_score(clean, labels);
         if (!std::isnan(score)) return score;
     }
-    if (set_.views_per_row == 0) return neighbour_score(clean, clean, x);
+    if (set_.views_per_row == 0) return neighbour_score(clean, clean, places_);
     double sum = 0;
     for (int view = 1; view <= set_.views_per_row; view++) {
         look_for_stop(stop);
         auto which = torch::full({held_out_.size(0)}, view, torch::kLong);
-        sum += neighbour_score(codes(pass(held_out_, which), s), clean, x);
+        sum += neighbour_score(codes(pass(held_out_, which)), clean, places_);
     }
     return sum / set_.views_per_row;
 }
 
 Hasher Trainer::Loop::finish(const StopFunction &stop) {
     torch::NoGradGuard no_grad;
+    if (itq_.defined() && best_epoch_ == 0) return linear_hasher(data_, itq_);
     std::vector<torch::Tensor> parameters = model_.parameters();
     for (size_t i = 0; i < best_.size(); i++) parameters[i].copy_(best_[i]);
     Statistics s = statistics(torch::arange(data_.count()), stop);

@@ -65,7 +65,7 @@ class Trainer {
     Trainer(const Trainer &) = delete;
     Trainer &operator=(const Trainer &) = delete;
 
-    // False after the last one.
+    // False after the last one. The first may be a try of ITQ (learn.h).
     bool epoch(TrainProgress &progress, const StopFunction &stop = {});
     // Of the best epoch; ends the training. Reads all rows once.
     Hasher finish(const StopFunction &stop = {});

@@ -11,6 +11,11 @@ namespace imagehash::vision {
 namespace {
 
 constexpr int64_t kNeighbours = 10;
+constexpr int64_t kBlock = 512;  // rows between two looks at the stop flag
+
+torch::Tensor unit(const torch::Tensor &rows) {
+    return rows / rows.norm(2, 1, true).clamp_min(1e-30);
+}
 
 // All rows but `self`, most similar first; equals by number.
 std::vector<int64_t> ranked(const float *similar, int64_t rows, int64_t self) {
@@ -51,9 +56,25 @@ double label_score(const torch::Tensor &codes, const std::vector<int32_t> &label
     return counted > 0 ? sum / counted : std::numeric_limits<double>::quiet_NaN();
 }
 
-double neighbour_score(const torch::Tensor &queries, const torch::Tensor &codes, const torch::Tensor &x) {
-    auto unit = x / x.norm(2, 1, true).clamp_min(1e-30);
-    auto near = torch::mm(unit, unit.t()).contiguous(), similar = torch::mm(queries, codes.t()).contiguous();
+torch::Tensor surroundings(const torch::Tensor &x, const torch::Tensor &others, const StopFunction &stop) {
+    auto of = unit(others), from = unit(x).t().contiguous(),
+         similar = torch::empty({of.size(0), from.size(1)}), sum = torch::zeros_like(x);
+    for (int64_t begin = 0; begin < of.size(0); begin += kBlock) {
+        look_for_stop(stop);
+        int64_t rows = std::min(kBlock, of.size(0) - begin);
+        similar.narrow(0, begin, rows).copy_(torch::mm(of.narrow(0, begin, rows), from));
+    }
+    look_for_stop(stop);
+    auto nearest = std::get<1>(similar.t().topk(std::min(kNeighbours, of.size(0)), 1));
+    for (int64_t i = 0; i < nearest.size(1); i++)
+        sum += of.index_select(0, nearest.select(1, i).contiguous());
+    return unit(sum);
+}
+
+double neighbour_score(const torch::Tensor &queries, const torch::Tensor &codes,
+                       const torch::Tensor &places) {
+    auto near = torch::mm(places, places.t()).contiguous(),
+         similar = torch::mm(queries, codes.t()).contiguous();
     int64_t rows = codes.size(0), wanted = std::min(kNeighbours, rows - 1);
     double sum = 0;
     std::vector<bool> relevant(rows);

@@ -19,7 +19,7 @@ ANALYZE item;
 SET client_min_messages = warning;
 SELECT name, bits, method ~ '^semantic-[0-9a-f]{8}$' AS method, rows, rows_left_out, quality->>'epochs' AS epochs,
     (quality->>'validation')::float8 BETWEEN 0.2 AND 1 AS validation
-FROM train_hasher('deep', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8}');
+FROM train_hasher('deep', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "method": "autoencoder"}');
 SELECT bits, recipe->>'method' AS method, recipe->>'epochs' AS epochs, recipe->>'rows' AS rows, recipe->>'seed' AS seed, recipe->>'label_weight' AS labels,
     octet_length(weights) = 24 + 4 * (512 * 1281 + 64 * 513) AS weights, created_by = current_user AS created_by
 FROM imagehash.hasher WHERE name = 'deep';
@@ -28,13 +28,21 @@ SELECT rows, quality FROM train_hasher('thrown', 'SELECT embedding FROM item ORD
 SELECT rows FROM train_hasher('steered', 'SELECT embedding, kind FROM item ORDER BY id', 32, '{"epochs": 8}');
 SELECT recipe->>'labels' AS labels, (recipe->>'label_weight')::float8 > 0 AS steered, recipe->'libraries' ? 'imagehash' AS libraries
 FROM imagehash.hasher WHERE name = 'steered';
+-- left open, the method is the one that ranks the rows held out better, and both numbers are kept: an autoencoder that learns nothing is none
+SELECT quality->>'method' AS method, quality ? 'best_epoch' AS has_epoch, (quality->>'validation_itq')::float8 > (quality->>'validation_autoencoder')::float8 AS itq_is_better,
+    quality->'validation' = quality->'validation_itq' AS validation
+FROM train_hasher('open', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 2, "learning_rate": 1e-9}');
+SELECT recipe->>'method' AS method, octet_length(weights) = 24 + 4 * 64 * 1281 AS linear FROM imagehash.hasher WHERE name = 'open';
+SELECT quality->>'method' AS method, quality ? 'validation_itq' AS itq_was_tried, quality ? 'best_epoch' AS has_epoch
+FROM train_hasher('open, no rows held out', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 2, "validation": 0}');
+SELECT quality->>'method' AS method, quality ? 'validation_itq' AS itq_was_tried FROM train_hasher('open, labels', 'SELECT embedding, kind FROM item ORDER BY id', 64, '{"epochs": 2}');
 -- double precision[] is accepted too, and nulls are left out
 SELECT rows, rows_left_out FROM train_hasher('nulls', 'SELECT CASE WHEN id > 10 THEN embedding::double precision[] END FROM item ORDER BY id', 8, '{"method": "random"}');
 SELECT bit_length(semantic_hash(embedding, 'rotated')) FROM item WHERE id = 1;
 
 -- the same seed gives the same bytes, another gives others
-SELECT rows FROM train_hasher('deep again', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8}');
-SELECT rows FROM train_hasher('deep 2', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "seed": 2}');
+SELECT rows FROM train_hasher('deep again', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "method": "autoencoder"}');
+SELECT rows FROM train_hasher('deep 2', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "method": "autoencoder", "seed": 2}');
 SELECT a.weights = b.weights AS same_seed, a.weights <> c.weights AS other_seed
 FROM imagehash.hasher a, imagehash.hasher b, imagehash.hasher c WHERE a.name = 'deep' AND b.name = 'deep again' AND c.name = 'deep 2';
 -- so does a sample of the rows

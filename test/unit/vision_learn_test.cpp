@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -166,17 +167,72 @@ TEST(Learn, KeepsTheBestEpochAndStopsEarly) {
     EXPECT_TRUE(std::isnan(train(set, options).progress[0].validation));
 }
 
+size_t file_size(int hidden, int bits) {
+    size_t floats = hidden > 0 ? hidden * (kLength + 1) + bits * (hidden + 1) : bits * (kLength + 1);
+    return 24 + 4 * floats;
+}
+
+// Left open, the method is the one that ranks the held-out rows better, and trying ITQ changes nothing else.
+TEST(Learn, KeepsItqWhereItRanksBetter) {
+    Pictures p = make_pictures(400, 11);
+    LearnSet set = p.set(true, false);
+    TrainOptions options = quick_options(set);
+    ASSERT_EQ(options.method, HasherMethod::automatic);
+    ASSERT_GT(options.validation_share, 0);
+    Result open = train(set, options);
+    ASSERT_TRUE(open.status.ok()) << open.status.message;
+    ASSERT_EQ(open.progress.size(), 13u);
+    EXPECT_EQ(open.progress[0].epoch, 0);
+    EXPECT_TRUE(open.progress[0].best);
+    EXPECT_GT(open.progress[0].validation, 0);
+    EXPECT_EQ(open.file.size(), file_size(64, 16));  // views tell it more than ITQ can know
+
+    TrainOptions told = options;
+    told.method = HasherMethod::autoencoder;
+    Result autoencoder = train(set, told);
+    EXPECT_EQ(autoencoder.file, open.file);
+    EXPECT_EQ(autoencoder.progress[0].epoch, 1);
+    EXPECT_EQ(autoencoder.progress.back().validation, open.progress.back().validation);
+
+    options.learning_rate = 1e-9;  // it stays as it was born
+    Result itq = train(set, options);
+    EXPECT_EQ(itq.file.size(), file_size(0, 16));
+    EXPECT_EQ(std::count_if(itq.progress.begin(), itq.progress.end(),
+                            [](const TrainProgress &x) { return x.best; }),
+              1);
+    EXPECT_EQ(train(set, options).file, itq.file);
+}
+
+// Where ITQ can't be had or compared, the autoencoder is taken.
+TEST(Learn, TriesItqOnlyWhereItCanTell) {
+    Pictures p = make_pictures(400, 12);
+    auto first_epoch = [](const LearnSet &set, auto change) {
+        TrainOptions options = quick_options(set);
+        options.epochs = 1;
+        change(options);
+        Result result = train(set, options);
+        return result.status.ok() ? result.progress[0].epoch : -1;
+    };
+    EXPECT_EQ(first_epoch(p.set(true, false), [](TrainOptions &) {}), 0);
+    EXPECT_EQ(first_epoch(p.set(false, false), [](TrainOptions &) {}), 0);
+    EXPECT_EQ(first_epoch(p.set(false, true), [](TrainOptions &) {}), 1);
+    EXPECT_EQ(first_epoch(p.set(false, true), [](TrainOptions &o) { o.label_weight = 0; }), 0);
+    EXPECT_EQ(first_epoch(p.set(false, false), [](TrainOptions &o) { o.validation_share = 0; }), 1);
+    EXPECT_EQ(first_epoch(p.set(false, false), [](TrainOptions &o) { o.bits = 2 * kLength; }), 1);
+}
+
 int polls_left;
 
 TEST(Learn, StopsWhereverItIsAsked) {
     Pictures p = make_pictures(300, 8);
     LearnSet set = p.set(true, true);
     StopFlag stop = [] { return --polls_left < 0; };
-    for (HasherMethod method :
-         {HasherMethod::autoencoder, HasherMethod::itq, HasherMethod::random_projection}) {
+    for (HasherMethod method : {HasherMethod::automatic, HasherMethod::autoencoder, HasherMethod::itq,
+                                HasherMethod::random_projection}) {
         TrainOptions options = quick_options(set);
         options.method = method;
         options.epochs = 2;
+        if (method == HasherMethod::automatic) options.label_weight = 0;
         options.start_from_itq = true;
         polls_left = 1 << 30;
         ASSERT_TRUE(train(set, options, stop).status.ok());
