@@ -20,12 +20,13 @@ constexpr size_t kQueries = 500;
 constexpr size_t kNeighbours = 50;
 
 const char kUsage[] =
-    "usage: make_hasher EMBEDDINGS CLASSIFIER OUTPUT [FIRST_SEED [SEEDS]]\n"
+    "usage: make_hasher EMBEDDINGS CLASSIFIER OUTPUT [FIRST_SEED [SEEDS [BITS]]]\n"
     "  EMBEDDINGS  photos/embeddings.u8: 1280 bytes an image, value = 6 * (byte / 255)^2\n"
     "  CLASSIFIER  efficientnet_lite0_classifier.pt, TorchScript, float[N,1280] -> float[N,1000]\n"
     "  OUTPUT      the hasher file to write\n"
     "  FIRST_SEED  default 1\n"
-    "  SEEDS       how many seeds to try, default 3";
+    "  SEEDS       how many seeds to try, default 3\n"
+    "  BITS        length of the codes, default 256: what is shipped";
 
 // Held-out photos, labelled by the classifier's first answer: it is no person's label, but images that get
 // the same answer should be near.
@@ -79,8 +80,10 @@ uint64_t parse_number(const char *text) {
 }
 
 int run(int argc, char **argv) {
-    if (argc < 4 || argc > 6) die(kUsage);
-    uint64_t first_seed = argc > 4 ? parse_number(argv[4]) : 1, seeds = argc > 5 ? parse_number(argv[5]) : 3;
+    if (argc < 4 || argc > 7) die(kUsage);
+    uint64_t first_seed = argc > 4 ? parse_number(argv[4]) : 1, seeds = argc > 5 ? parse_number(argv[5]) : 3,
+             bits = argc > 6 ? parse_number(argv[6]) : 256;
+    if (bits > 1024) die(kUsage);
     std::vector<float> embeddings = read_embeddings(argv[1]);
     Classifier classifier = read_classifier(argv[2]);
     MatrixView all = view(embeddings);
@@ -92,9 +95,9 @@ int run(int argc, char **argv) {
     double best_score = -1;
     for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++) {
         std::printf("seed %" PRIu64 ": %zu embeddings\n", seed, training.rows);
-        Hasher hasher =
-            train_autoencoder(unlabelled(training), &classifier, default_recipe(256, seed), print_progress)
-                .hasher;
+        Hasher hasher = train_autoencoder(unlabelled(training), &classifier,
+                                          default_recipe(static_cast<int>(bits), seed), print_progress)
+                            .hasher;
         double score = judge(hasher, held_out);
         if (score <= best_score) continue;
         best_score = score;

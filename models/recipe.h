@@ -16,6 +16,13 @@ inline vision::MatrixView held_out_rows(vision::MatrixView all) {
     return {all.data + (all.rows - kHeldOut) * all.columns, kHeldOut, all.columns};
 }
 
+// How much of a code goes to what the classifier says. With few bits that is at the cost of the rough order
+// which everything else is found by (README.md, "Short codes").
+inline double kl_weight_of(int bits) {
+    if (bits <= 64) return 0.03;
+    return bits <= 128 ? 0.1 : 0.3;
+}
+
 inline vision::TrainOptions default_recipe(int bits, uint64_t seed) {
     vision::TrainOptions options;
     options.bits = bits;
@@ -25,7 +32,7 @@ inline vision::TrainOptions default_recipe(int bits, uint64_t seed) {
     options.epochs = 6;
     options.dropout = 0.2;
     options.flip = 0.15;
-    options.kl_weight = 0.3;
+    options.kl_weight = kl_weight_of(bits);
     return options;
 }
 
