@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace imagehash::hamming {
@@ -72,8 +73,8 @@ TEST(Bounds, FindLeast) {
         const Leaves leaves(count);
         std::vector<uint32_t> order(count);
         std::iota(order.begin(), order.end(), 0u);
-        std::stable_sort(order.begin(), order.end(), [&leaves](uint32_t a, uint32_t b) {
-            return leaves.distances[a] < leaves.distances[b];
+        std::sort(order.begin(), order.end(), [&leaves](uint32_t a, uint32_t b) {
+            return std::pair(leaves.distances[a], a) < std::pair(leaves.distances[b], b);
         });
         for (size_t wanted : {size_t{1}, size_t{8}, kMostWanted}) {
             std::vector<uint32_t> places(wanted);
