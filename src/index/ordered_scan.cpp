@@ -282,12 +282,8 @@ static void start_band(ScanState *state) {
     o->next_look = static_cast<int64>(state->directory.segments) / 40 + 16;
     bound_leaves(state);
     if (pg::target_recall() < 1 && o->bands < approximate_bands) leave_out_far_leaves(state);
-    memset(&state->walk, 0, sizeof state->walk);
-    state->walk.directory = &state->directory;
-    state->walk.meta = &state->meta;
-    state->walk.distances = state->query_distances;
-    state->walk.bounds = o->leaf_bounds;
-    state->walk.done_through = o->done_through;
+    begin_walk(&state->walk, &state->directory, &state->meta, state->query_distances, o->leaf_bounds,
+               o->done_through);
     read_first(state);
     start_walk(state);
 }

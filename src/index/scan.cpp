@@ -95,23 +95,13 @@ static void load_leaves(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     Directory *directory = &state->directory;
     make_directory(scan->indexRelation, state->meta, cached_tier, directory);
-    bound_by_filters(state);
+    // An ordered scan has bounds of its own.
+    if (!state->question.by_distance || state->question.filters_count > 0) bound_by_filters(state);
     state->query_distances = nullptr;
     if (!state->question.by_distance) return;
     state->query_distances =
         static_cast<uint16 *>(arena_alloc(state->context, sizeof(uint16) * directory->leaves));
     centroid_distances(*directory, state->question.query, state->query_distances);
-}
-
-// Everything that the filters leave over, in the order of pages.
-static void start_unordered(ScanState *state) {
-    memset(&state->walk, 0, sizeof state->walk);
-    state->walk.directory = &state->directory;
-    state->walk.meta = &state->meta;
-    state->walk.distances = state->filter_distances;
-    state->walk.bounds = state->filter_bounds;
-    state->walk.done_through = -1;
-    restart_walk(&state->walk);
 }
 
 static void start_codes(IndexScanDesc scan) {
@@ -121,7 +111,9 @@ static void start_codes(IndexScanDesc scan) {
         start_ordered(scan);
         state->phase = Phase::ordered;
     } else {
-        start_unordered(state);
+        // Everything that the filters leave over.
+        begin_walk(&state->walk, &state->directory, &state->meta, state->filter_distances,
+                   state->filter_bounds, -1);
         state->phase = Phase::unordered;
     }
 }

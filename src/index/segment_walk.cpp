@@ -5,6 +5,17 @@
 
 namespace imagehash::index {
 
+void begin_walk(SegmentWalk *walk, const Directory *directory, const Meta *meta, const uint16 *distances,
+                int16 *bounds, int done_through) {
+    memset(walk, 0, sizeof *walk);
+    walk->directory = directory;
+    walk->meta = meta;
+    walk->distances = distances;
+    walk->bounds = bounds;
+    walk->done_through = done_through;
+    restart_walk(walk);
+}
+
 void restart_walk(SegmentWalk *walk) {
     walk->tier = 0;
     walk->place = 0;

@@ -33,14 +33,15 @@ struct PageRuns {
 };
 
 struct SegmentWalk {
-    // Set by the caller, with zeros for the rest.
+    // Set by begin_walk().
     const Directory *directory;
     const Meta *meta;         // whose pending pages come first
     const uint16 *distances;  // of the leaves' centroids to the query; null: segments have no bounds
     int16 *bounds;            // of the leaves; kNever: nothing in it is wanted, or all is read
     int done_through;         // distances up to this one are not wanted; -1: all are
 
-    // Leaves that come before all others, in their order, with all that they have.
+    // Set by the caller where it wants it: leaves that come before all others, in their order, with all that
+    // they have.
     static constexpr uint32 kMostFirst = 8;
     uint32 first[kMostFirst];
     uint32 first_count, next_first;
@@ -64,6 +65,10 @@ struct SegmentWalk {
     int given;
     bool started;
 };
+
+// A walk with what its first five fields say.
+void begin_walk(SegmentWalk *walk, const Directory *directory, const Meta *meta, const uint16 *distances,
+                int16 *bounds, int done_through);
 
 // Begins at the first leaf again. Pending pages do not come again.
 void restart_walk(SegmentWalk *walk);
