@@ -15,8 +15,7 @@
 #include <string>
 #include <vector>
 
-#include <jpeglib.h>
-
+#include "../lib/jpeg_in_memory.h"
 #include "vision/decode.h"
 #include "vision/preprocess.h"
 
@@ -46,31 +45,13 @@ constexpr Kind kKinds[] = {{"4:2:0", 0, 90, 2, false}, {"4:2:0", 2, 90, 2, false
 // By libjpeg, as OpenCV 4.6 has no say in how chroma is sampled.
 std::vector<uint8_t> encode(cv::Mat &photo, const Kind &kind) {
     cv::cvtColor(photo, photo, cv::COLOR_BGR2RGB);
-    jpeg_compress_struct jpeg = {};
-    jpeg_error_mgr errors;
-    jpeg.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&jpeg);
-    unsigned char *memory = nullptr;
-    unsigned long size = 0;
-    jpeg_mem_dest(&jpeg, &memory, &size);
-    jpeg.image_width = static_cast<JDIMENSION>(photo.cols);
-    jpeg.image_height = static_cast<JDIMENSION>(photo.rows);
-    jpeg.input_components = 3;
-    jpeg.in_color_space = JCS_RGB;
-    jpeg_set_defaults(&jpeg);
+    imagehash::JpegInMemory file(photo.cols, photo.rows, 3, JCS_RGB);
+    jpeg_compress_struct &jpeg = file.jpeg;
     jpeg_set_quality(&jpeg, kind.quality, TRUE);
     jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = kind.sampled;
     if (kind.progressive) jpeg_simple_progression(&jpeg);
-    jpeg_start_compress(&jpeg, TRUE);
-    for (int y = 0; y < photo.rows; y++) {
-        JSAMPROW row = photo.ptr(y);
-        jpeg_write_scanlines(&jpeg, &row, 1);
-    }
-    jpeg_finish_compress(&jpeg);
-    jpeg_destroy_compress(&jpeg);
-    std::vector<uint8_t> bytes(memory, memory + size);
-    free(memory);
-    return bytes;
+    for (int y = 0; y < photo.rows; y++) file.add_row(photo.ptr(y));
+    return file.finish();
 }
 
 std::vector<uint8_t> photo_of(const std::string &path, const Kind &kind) {

@@ -9,9 +9,9 @@
 #include <random>
 
 #include <gtest/gtest.h>
-#include <jpeglib.h>
 #include <opencv2/imgproc.hpp>
 
+#include "../lib/jpeg_in_memory.h"
 #include "vision/decode_jpeg.h"
 #include "vision_test_images.h"
 
@@ -33,19 +33,10 @@ J_COLOR_SPACE given_space(J_COLOR_SPACE stored) {
 
 // Samples of a picture with noise, so that codes of all lengths occur.
 Buffer jpeg_of(int width, int height, const Form &form) {
-    jpeg_compress_struct jpeg = {};
-    jpeg_error_mgr errors;
-    jpeg.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&jpeg);
-    unsigned char *memory = nullptr;
-    unsigned long size = 0;
-    jpeg_mem_dest(&jpeg, &memory, &size);
-    jpeg.image_width = static_cast<JDIMENSION>(width);
-    jpeg.image_height = static_cast<JDIMENSION>(height);
-    jpeg.in_color_space = given_space(form.space);
-    jpeg.input_components =
-        jpeg.in_color_space == JCS_GRAYSCALE ? 1 : (jpeg.in_color_space == JCS_RGB ? 3 : 4);
-    jpeg_set_defaults(&jpeg);
+    const J_COLOR_SPACE given = given_space(form.space);
+    const int components = given == JCS_GRAYSCALE ? 1 : (given == JCS_RGB ? 3 : 4);
+    JpegInMemory file(width, height, components, given);
+    jpeg_compress_struct &jpeg = file.jpeg;
     jpeg_set_colorspace(&jpeg, form.space);
     jpeg_set_quality(&jpeg, form.quality, TRUE);
     jpeg.comp_info[0].h_samp_factor = form.across;
@@ -53,22 +44,16 @@ Buffer jpeg_of(int width, int height, const Form &form) {
     jpeg.restart_interval = static_cast<unsigned>(form.restart);
     jpeg.optimize_coding = form.optimised ? TRUE : FALSE;
     if (form.progressive) jpeg_simple_progression(&jpeg);
-    jpeg_start_compress(&jpeg, TRUE);
     std::minstd_rand random(static_cast<unsigned>(width * 1000 + height));
-    std::vector<uint8_t> row(static_cast<size_t>(width * jpeg.input_components));
+    std::vector<uint8_t> row(static_cast<size_t>(width * components));
     for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width * jpeg.input_components; x++) {
-            int noise = x / jpeg.input_components > width / 2 ? static_cast<int>(random() % 64) : 0;
+        for (int x = 0; x < width * components; x++) {
+            int noise = x / components > width / 2 ? static_cast<int>(random() % 64) : 0;
             row[static_cast<size_t>(x)] = static_cast<uint8_t>(2 * x + 3 * y + noise);
         }
-        JSAMPROW rows = row.data();
-        jpeg_write_scanlines(&jpeg, &rows, 1);
+        file.add_row(row.data());
     }
-    jpeg_finish_compress(&jpeg);
-    jpeg_destroy_compress(&jpeg);
-    Buffer result(memory, memory + size);
-    free(memory);
-    return result;
+    return file.finish();
 }
 
 struct Decoded {

@@ -3,8 +3,8 @@
 #include <cstdio>
 
 #include <gtest/gtest.h>
-#include <jpeglib.h>
 
+#include "../lib/jpeg_in_memory.h"
 #include "vision/decode.h"
 #include "vision_test_images.h"
 
@@ -49,29 +49,13 @@ TEST(DecodeJpeg, PixelsAreThoseOfOpenCv) {
 
 // One colour, as a program without Adobe's marker stores it, or Adobe's inverted.
 Buffer cmyk_jpeg(uint8_t c, uint8_t m, uint8_t y, uint8_t k, bool adobe) {
-    jpeg_compress_struct jpeg = {};
-    jpeg_error_mgr errors;
-    jpeg.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&jpeg);
-    unsigned char *memory = nullptr;
-    unsigned long size = 0;
-    jpeg_mem_dest(&jpeg, &memory, &size);
-    jpeg.image_width = jpeg.image_height = 16;
-    jpeg.input_components = 4;
-    jpeg.in_color_space = JCS_CMYK;
-    jpeg_set_defaults(&jpeg);
-    jpeg_set_quality(&jpeg, 100, TRUE);
-    jpeg.write_Adobe_marker = adobe;
-    jpeg_start_compress(&jpeg, TRUE);
+    JpegInMemory file(16, 16, 4, JCS_CMYK);
+    jpeg_set_quality(&file.jpeg, 100, TRUE);
+    file.jpeg.write_Adobe_marker = adobe;
     uint8_t row[16 * 4], ink[4] = {c, m, y, k};
     for (int i = 0; i < 16 * 4; i++) row[i] = adobe ? 255 - ink[i % 4] : ink[i % 4];
-    JSAMPROW rows = row;
-    for (int i = 0; i < 16; i++) jpeg_write_scanlines(&jpeg, &rows, 1);
-    jpeg_finish_compress(&jpeg);
-    jpeg_destroy_compress(&jpeg);
-    Buffer result(memory, memory + size);
-    free(memory);
-    return result;
+    for (int i = 0; i < 16; i++) file.add_row(row);
+    return file.finish();
 }
 
 TEST(DecodeJpeg, CmykIsInkWhoeverStoredIt) {
