@@ -47,6 +47,9 @@ COMMENT ON TYPE imagehash IS
 CREATE FUNCTION bit_length(imagehash) RETURNS integer
     AS 'MODULE_PATHNAME', 'imagehash_bit_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION bit_length(imagehash) IS 'length of a hash in bits';
+CREATE FUNCTION length(imagehash) RETURNS integer
+    AS 'MODULE_PATHNAME', 'imagehash_bit_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION length(imagehash) IS 'length of a hash in bits, as length(bit) is that of a bit string';
 
 CREATE FUNCTION imagehash_method(imagehash) RETURNS text
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -93,6 +96,10 @@ CREATE FUNCTION imagehash_to_bigint(imagehash) RETURNS bigint
 COMMENT ON FUNCTION imagehash_to_bigint(imagehash) IS
     'a hash of 64 bits as a number, its first bit the sign; the method is lost; error 22003 for other lengths';
 
+CREATE FUNCTION imagehash_to_jsonb(imagehash) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN pg_catalog.to_jsonb($1::pg_catalog.text);
+COMMENT ON FUNCTION imagehash_to_jsonb(imagehash) IS 'the text of a hash as a JSON string; (value #>> ''{}'')::imagehash is the way back';
+
 CREATE CAST (bit AS imagehash) WITH FUNCTION imagehash(bit) AS ASSIGNMENT;
 CREATE CAST (bit varying AS imagehash) WITH FUNCTION imagehash(bit varying) AS ASSIGNMENT;
 CREATE CAST (bytea AS imagehash) WITH FUNCTION imagehash(bytea) AS ASSIGNMENT;
@@ -101,6 +108,7 @@ CREATE CAST (imagehash AS bit) WITH FUNCTION imagehash_to_bit(imagehash) AS ASSI
 CREATE CAST (imagehash AS bit varying) WITH FUNCTION imagehash_to_varbit(imagehash) AS ASSIGNMENT;
 CREATE CAST (imagehash AS bytea) WITH FUNCTION imagehash_to_bytea(imagehash) AS ASSIGNMENT;
 CREATE CAST (imagehash AS bigint) WITH FUNCTION imagehash_to_bigint(imagehash);
+CREATE CAST (imagehash AS jsonb) WITH FUNCTION imagehash_to_jsonb(imagehash);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- equality and order
@@ -177,6 +185,21 @@ CREATE OPERATOR CLASS imagehash_hash_ops DEFAULT FOR TYPE imagehash USING hash A
     FUNCTION 2 imagehash_hash_extended(imagehash, bigint);
 COMMENT ON OPERATOR CLASS imagehash_hash_ops USING hash IS 'equality of hashes';
 
+CREATE FUNCTION imagehash_smaller(imagehash, imagehash) RETURNS imagehash
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_smaller(imagehash, imagehash) IS 'smaller of two hashes, in the order of <';
+CREATE FUNCTION imagehash_larger(imagehash, imagehash) RETURNS imagehash
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION imagehash_larger(imagehash, imagehash) IS 'larger of two hashes, in the order of <';
+CREATE AGGREGATE min(imagehash) (
+    SFUNC = imagehash_smaller, STYPE = imagehash, COMBINEFUNC = imagehash_smaller, SORTOP = <, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE min(imagehash) IS 'first hash in the order of <, which has no meaning beyond being an order';
+CREATE AGGREGATE max(imagehash) (
+    SFUNC = imagehash_larger, STYPE = imagehash, COMBINEFUNC = imagehash_larger, SORTOP = >, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE max(imagehash) IS 'last hash in the order of <, which has no meaning beyond being an order';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Hamming distance
 -- ---------------------------------------------------------------------------------------------------------
@@ -191,6 +214,33 @@ CREATE OPERATOR <~> (
 );
 COMMENT ON OPERATOR <~> (imagehash, imagehash) IS
     'Hamming distance: the number of bits in which two hashes differ; an index USING hamming serves ORDER BY hash <~> query';
+
+-- Parameters that a driver sends as text or bytes. The planner puts the expression below in their place, so an index
+-- serves them too.
+CREATE FUNCTION imagehash_distance(imagehash, text) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $1 <~> $2::imagehash;
+COMMENT ON FUNCTION imagehash_distance(imagehash, text) IS 'implementation of <~> operator';
+CREATE OPERATOR <~> (LEFTARG = imagehash, RIGHTARG = text, FUNCTION = imagehash_distance, COMMUTATOR = <~>);
+COMMENT ON OPERATOR <~> (imagehash, text) IS
+    'Hamming distance from a hash that is given as text: its hexadecimal form';
+CREATE FUNCTION imagehash_distance(text, imagehash) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $1::imagehash <~> $2;
+COMMENT ON FUNCTION imagehash_distance(text, imagehash) IS 'implementation of <~> operator';
+CREATE OPERATOR <~> (LEFTARG = text, RIGHTARG = imagehash, FUNCTION = imagehash_distance, COMMUTATOR = <~>);
+COMMENT ON OPERATOR <~> (text, imagehash) IS
+    'Hamming distance from a hash that is given as text: its hexadecimal form';
+CREATE FUNCTION imagehash_distance(imagehash, bytea) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $1 <~> $2::imagehash;
+COMMENT ON FUNCTION imagehash_distance(imagehash, bytea) IS 'implementation of <~> operator';
+CREATE OPERATOR <~> (LEFTARG = imagehash, RIGHTARG = bytea, FUNCTION = imagehash_distance, COMMUTATOR = <~>);
+COMMENT ON OPERATOR <~> (imagehash, bytea) IS
+    'Hamming distance from a hash that is given as bytes: its code, not those of an image';
+CREATE FUNCTION imagehash_distance(bytea, imagehash) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $1::imagehash <~> $2;
+COMMENT ON FUNCTION imagehash_distance(bytea, imagehash) IS 'implementation of <~> operator';
+CREATE OPERATOR <~> (LEFTARG = bytea, RIGHTARG = imagehash, FUNCTION = imagehash_distance, COMMUTATOR = <~>);
+COMMENT ON OPERATOR <~> (bytea, imagehash) IS
+    'Hamming distance from a hash that is given as bytes: its code, not those of an image';
 
 CREATE TYPE hamming_ball AS (center imagehash, radius integer);
 COMMENT ON TYPE hamming_ball IS 'the hashes within radius bits of center: right side of <@';
@@ -220,6 +270,11 @@ CREATE FUNCTION hamming_within(imagehash, imagehash, radius integer) RETURNS boo
 COMMENT ON FUNCTION hamming_within(imagehash, imagehash, integer) IS
     'whether two hashes differ in at most radius bits; served by an index USING hamming on either hash; '
     'error 22023 where lengths differ or methods are known and differ';
+
+CREATE FUNCTION hamming_radius("any", inclusive boolean) RETURNS integer
+    AS 'MODULE_PATHNAME', 'imagehash_radius' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hamming_radius("any", boolean) IS
+    'the largest integer radius that is at most (inclusive) or below a number of any type; what hash <~> query <= $1 is planned with';
 
 CREATE FUNCTION imagehash_similar(imagehash, imagehash) RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -251,9 +306,11 @@ CREATE OPERATOR CLASS imagehash_hamming_ops DEFAULT FOR TYPE imagehash USING ham
     OPERATOR 1 <~> (imagehash, imagehash) FOR ORDER BY integer_ops,
     OPERATOR 2 = (imagehash, imagehash),
     OPERATOR 3 <@ (imagehash, hamming_ball),
-    OPERATOR 4 ~= (imagehash, imagehash);
+    OPERATOR 4 ~= (imagehash, imagehash),
+    FUNCTION 1 hamming_within(imagehash, imagehash, integer),
+    FUNCTION 2 hamming_radius("any", boolean);
 COMMENT ON OPERATOR CLASS imagehash_hamming_ops USING hamming IS
-    'ORDER BY hash <~> query, hamming_within(hash, query, radius), hash = query, hash ~= query, hash IS NULL';
+    'ORDER BY hash <~> query, hash <~> query <= radius, hamming_within(hash, query, radius), hash = query, hash ~= query, hash IS NULL';
 
 CREATE FUNCTION imagehash_index_check(index regclass, heapallindexed boolean DEFAULT false) RETURNS void
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
@@ -395,23 +452,25 @@ CREATE FUNCTION semantic_hash(image bytea) RETURNS imagehash
     AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_image'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION semantic_hash(bytea) IS
-    '256 bits that are close for images of similar things: semantic_hash(image_embedding(image)). Source: R. Salakhutdinov, '
+    '256 bits that are close for images of similar things: embedding_hash(image_embedding(image)). Source: R. Salakhutdinov, '
     'G. Hinton, "Semantic hashing" (2009); A. Krizhevsky, G. Hinton, "Using very deep autoencoders for content-based image '
     'retrieval" (2011). Errors as image_embedding';
 
-CREATE FUNCTION semantic_hash(embedding real[]) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_embedding'
+-- Under a name of its own, as the arrays below: where all were called semantic_hash, PostgreSQL could not tell what a
+-- parameter without a type is, and drivers that send such would have to say which.
+CREATE FUNCTION embedding_hash(embedding double precision[]) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_embedding_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
-COMMENT ON FUNCTION semantic_hash(real[]) IS
-    '256 bits from an embedding of 1280 values, as image_embedding() makes them; its length as a vector does not matter. '
+COMMENT ON FUNCTION embedding_hash(double precision[]) IS
+    '256 bits from an embedding of 1280 values, as image_embedding() makes them (real[] is converted); its length as a vector does not matter. '
     'Errors: 22023 wrong number of values, or one that is not finite; 22004 nulls; 2202E more than one dimension; XX001 '
     'model file damaged';
 
 -- How many images an array holds is not known when it is planned: ten.
-CREATE FUNCTION semantic_hash(images bytea[]) RETURNS imagehash[]
-    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_images'
+CREATE FUNCTION semantic_hashes(images bytea[]) RETURNS imagehash[]
+    AS '$libdir/imagehash_vision', 'imagehash_semantic_hashes'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000000;
-COMMENT ON FUNCTION semantic_hash(bytea[]) IS
+COMMENT ON FUNCTION semantic_hashes(bytea[]) IS
     'semantic_hash of each image, in an array of the same shape; NULL for NULL. Runs the network on two images at a time, '
     'which gives the same hashes as one by one; can be cancelled between them. Errors as image_embedding, with the place of '
     'the image in the array as context';
@@ -461,22 +520,22 @@ CREATE FUNCTION semantic_hash(image bytea, hasher text) RETURNS imagehash
     AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_image_by'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION semantic_hash(bytea, text) IS
-    'the hash of an image by a hasher in imagehash.hasher: semantic_hash(image_embedding(image, its model), hasher). Errors as '
+    'the hash of an image by a hasher in imagehash.hasher: embedding_hash(image_embedding(image, its model), hasher). Errors as '
     'image_embedding(bytea, text), and 42704 no such hasher, or its model is not registered; 42501 no SELECT on imagehash.hasher';
 
-CREATE FUNCTION semantic_hash(embedding real[], hasher text) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_embedding_by'
+CREATE FUNCTION embedding_hash(embedding double precision[], hasher text) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_embedding_hash_by'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
-COMMENT ON FUNCTION semantic_hash(real[], text) IS
-    'the hash of an embedding by a hasher in imagehash.hasher. Errors as semantic_hash(real[]), and 42704 no such hasher, 42501 '
+COMMENT ON FUNCTION embedding_hash(double precision[], text) IS
+    'the hash of an embedding by a hasher in imagehash.hasher. Errors as embedding_hash(double precision[]), and 42704 no such hasher, 42501 '
     'no SELECT on imagehash.hasher';
 
-CREATE FUNCTION semantic_hash(images bytea[], hasher text) RETURNS imagehash[]
-    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_images_by'
+CREATE FUNCTION semantic_hashes(images bytea[], hasher text) RETURNS imagehash[]
+    AS '$libdir/imagehash_vision', 'imagehash_semantic_hashes_by'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000000;
-COMMENT ON FUNCTION semantic_hash(bytea[], text) IS
+COMMENT ON FUNCTION semantic_hashes(bytea[], text) IS
     'semantic_hash(image, hasher) of each image, in an array of the same shape; NULL for NULL. Otherwise as '
-    'semantic_hash(bytea[]). Errors as semantic_hash(bytea, text), with the place of the image in the array as context';
+    'semantic_hashes(bytea[]). Errors as semantic_hash(bytea, text), with the place of the image in the array as context';
 
 CREATE FUNCTION try_semantic_hash(image bytea, hasher text, OUT hash imagehash, OUT sqlstate text, OUT error text)
     RETURNS record
@@ -620,7 +679,7 @@ CREATE FUNCTION drop_hasher(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'imagehash_drop_hasher' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION drop_hasher(text) IS
     'removes a hasher; who created it, superusers and the owner of the extension. Refused (2BP01, listed in the detail) '
-    'while something names it as a constant and calls semantic_hash or try_semantic_hash, itself or through functions and '
+    'while something names it as a constant and calls semantic_hash, embedding_hash or another function that hashes, itself or through functions and '
     'operators: generated columns, defaults, indexes, constraints, domains, views, materialized views, rules, triggers and '
     'their arguments, policies, statistics, partition keys, bodies of functions. Waits for transactions that hash with it, and '
     'for those that have made such things and are not committed; who hashes with it then waits for the end of the drop. Not '
@@ -632,8 +691,8 @@ CREATE PROCEDURE imagehash.rehash("table" regclass, hash_column name, source_col
                                   batch integer DEFAULT 200)
     AS 'MODULE_PATHNAME', 'imagehash_rehash' LANGUAGE C;
 COMMENT ON PROCEDURE imagehash.rehash(regclass, name, name, text, integer) IS
-    'sets hash_column = semantic_hash(source_column, hasher) where it is null or of another method, about batch rows a '
-    'transaction, until a pass over the table finds none; source_column is an image (bytea) or an embedding (real[]). Of a '
+    'sets hash_column to the hash of source_column by hasher where it is null or of another method, about batch rows a '
+    'transaction, until a pass over the table finds none; source_column is an image (bytea: semantic_hash) or an embedding (real[], double precision[]: embedding_hash). Of a '
     'partitioned table or one with children all leaves, one after another; keys are not needed. With the rights of the caller, '
     'on each leaf. A hamming index on hash_column holds one method and refuses another (22023): give another hasher a column '
     'of its own, or drop the index before. Stopped at any point, it goes on where it was when called again. Errors: 22023, '

@@ -2,6 +2,8 @@
 //
 // The index says itself, measured when it was built, which share of its codes and pages a search for the k
 // nearest reads, and one for all within a radius, and how many rows lie within a radius (TierStatistics).
+#include "index/cost.h"
+
 #include "index/access_method.h"
 #include "index/directory_cache.h"
 #include "index/strategies.h"
@@ -9,6 +11,7 @@
 
 extern "C" {
 #include "access/genam.h"
+#include "catalog/pg_type_d.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
@@ -39,7 +42,8 @@ struct IndexFacts {
     double codes, pages;
     double codes_at_rank[kRankSteps], pages_at_rank[kRankSteps];
     double codes_in_radius[kRadiusSteps], pages_in_radius[kRadiusSteps];
-    double rows_in_radius[kRadiusSteps];  // share
+    double rows_in_radius[kRadiusSteps];  // share of measured_codes
+    double measured_codes;                // of the tiers that have measured it
 };
 
 static void add_tier(Relation index, const Tier &tier, IndexFacts *facts) {
@@ -50,6 +54,8 @@ static void add_tier(Relation index, const Tier &tier, IndexFacts *facts) {
     facts->pages += pages;
     facts->leaves += tier.leaves;
     facts->directory_pages += tier.pages - tier.code_pages;
+    // Half of the bits is where most rows are; a tier that is read whole anyway has not looked.
+    if (statistics.rows_in_radius[kRadiusSteps - 1] > 0) facts->measured_codes += codes;
     for (int i = 0; i < kRankSteps; i++) {
         facts->codes_at_rank[i] += statistics.codes_at_rank[i] * codes;
         facts->pages_at_rank[i] += statistics.pages_at_rank[i] * pages;
@@ -72,7 +78,7 @@ static IndexFacts read_facts(const IndexOptInfo *info) {
     facts.pending_pages = meta->pending_count;
     facts.pending_codes = meta->pending_count * static_cast<double>(Layout::of_words(meta->words()).capacity);
     for (uint32 t = 0; t < meta->tiers_count; t++) add_tier(index, meta->tiers[t], &facts);
-    for (double &share : facts.rows_in_radius) share = facts.codes > 0 ? share / facts.codes : 0;
+    for (double &share : facts.rows_in_radius) share /= Max(facts.measured_codes, 1.0);
     index_close(index, NoLock);
     pfree(meta);
     return facts;
@@ -105,6 +111,47 @@ static Reading reading_in_radius(const IndexFacts &facts, int radius) {
     return {facts.codes, facts.pages};
 }
 
+// Between the radii that were measured in the logarithm, which is nearly straight there.
+static double rows_in_radius(const IndexFacts &facts, int radius) {
+    int before = 0;
+    double share = facts.rows_in_radius[0], least = 1 / Max(facts.measured_codes, 1.0);
+    for (int i = 0; i < kRadiusSteps; i++) {
+        int step = radius_step(i, facts.bits);
+        double next = Max(facts.rows_in_radius[i], least);
+        if (step >= radius)
+            return step == radius || step == before
+                       ? next
+                       : share * pow(next / share, static_cast<double>(radius - before) / (step - before));
+        before = step;
+        share = next;
+    }
+    double t = static_cast<double>(radius - before) / Max(facts.bits - before, 1);
+    return Min(share + t * (1 - share), 1.0);
+}
+
+int assumed_radius(int bits) {
+    return pg::similar_radius(bits);
+}
+
+int known_radius(const Node *radius) {
+    if (!IsA(radius, Const)) return -1;
+    auto constant = reinterpret_cast<const Const *>(radius);
+    if (constant->constisnull || constant->consttype != INT4OID) return -1;
+    return Max(DatumGetInt32(constant->constvalue), 0);
+}
+
+RadiusShare share_within(const IndexOptInfo *index, int radius) {
+    if (index->hypothetical) return {0, -1};
+    IndexFacts facts = read_facts(index);
+    if (facts.measured_codes == 0) return {facts.bits, -1};
+    return {facts.bits, rows_in_radius(facts, radius >= 0 ? radius : assumed_radius(facts.bits))};
+}
+
+bool is_hamming_index(const IndexOptInfo *index) {
+    auto cost_function = reinterpret_cast<void (*)()>(hamming_costestimate);
+    return reinterpret_cast<void (*)()>(index->amcostestimate) == cost_function;
+}
+
 // The radius that an index clause allows; -1 where it says nothing about distances.
 static int radius_of_clause(const IndexFacts &facts, const IndexClause *index_clause) {
     ListCell *cell;
@@ -112,10 +159,9 @@ static int radius_of_clause(const IndexFacts &facts, const IndexClause *index_cl
         Expr *clause = lfirst_node(RestrictInfo, cell)->clause;
         if (!IsA(clause, OpExpr) || list_length(reinterpret_cast<OpExpr *>(clause)->args) != 2) continue;
         auto right = static_cast<Node *>(lsecond(reinterpret_cast<OpExpr *>(clause)->args));
-        if (!IsA(right, RowExpr)) return facts.bits / 16;  // = and ~=
-        auto radius = static_cast<Node *>(lsecond(reinterpret_cast<RowExpr *>(right)->args));
-        if (!IsA(radius, Const) || reinterpret_cast<Const *>(radius)->constisnull) return facts.bits / 8;
-        return Max(pg::radius_of_constant(reinterpret_cast<Const *>(radius)), 0);
+        if (!IsA(right, RowExpr)) return pg::similar_radius(facts.bits);  // = and ~=
+        int radius = known_radius(static_cast<Node *>(lsecond(reinterpret_cast<RowExpr *>(right)->args)));
+        return radius >= 0 ? radius : assumed_radius(facts.bits);
     }
     return -1;
 }

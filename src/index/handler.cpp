@@ -19,6 +19,7 @@ static bool hamming_property(Oid /* index */, int attribute, IndexAMProperty pro
 static IndexAmRoutine *make_routine() {
     IndexAmRoutine *routine = makeNode(IndexAmRoutine);
     routine->amstrategies = kStrategies;
+    routine->amsupport = kSupportFunctions;
     routine->amcanorderbyop = true;
     routine->amoptionalkey = true;  // rows with a null hash are in the index too
     routine->amsearchnulls = true;

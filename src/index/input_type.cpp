@@ -41,7 +41,7 @@ bool read_ball(InputType type, Datum value, Input *center, int *radius) {
         pg::BitBall ball;
         if (!pg::get_bit_ball(value, &ball)) return false;
         *center = input_of(ball.center);
-        *radius = pg::whole_radius(ball.radius);
+        *radius = ball.radius;
         return true;
     }
     pg::Ball ball;

@@ -1,4 +1,5 @@
-// Numbers of the operators that a `hamming` operator class has. They are stored in pg_amop.
+// Numbers of the operators and support functions that a `hamming` operator class has. They are stored in pg_amop and
+// pg_amproc.
 #pragma once
 
 namespace imagehash::index {
@@ -9,6 +10,12 @@ enum Strategy : int {
     kWithinStrategy = 3,    // hash <@ hamming_ball
     kSimilarStrategy = 4,   // hash ~= query
     kStrategies = 4,
+};
+
+enum SupportFunction : int {
+    kWithinFunction = 1,  // hamming_within(hash, query, integer): what hash <~> query <= radius is planned as
+    kRadiusFunction = 2,  // hamming_radius("any", inclusive boolean): the integer for a radius of any type
+    kSupportFunctions = 2,
 };
 
 }  // namespace imagehash::index

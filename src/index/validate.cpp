@@ -1,5 +1,5 @@
-// Checks a hamming operator class: its operators have known strategies and fitting types, and none is
-// missing.
+// Checks a hamming operator class: its operators and functions have known numbers and fitting types, and none
+// is missing.
 #include "index/access_method.h"
 #include "index/input_type.h"
 #include "index/strategies.h"
@@ -79,6 +79,38 @@ static bool validate_operators(Oid family_id, Oid type, const char *family) {
     return valid;
 }
 
+static bool validate_function(Form_pg_amproc amproc, Oid type, const char *family) {
+    bool valid = false;
+    if (amproc->amprocnum == kWithinFunction)
+        valid = check_amproc_signature(amproc->amproc, BOOLOID, true, 3, 3, type, type, INT4OID);
+    else if (amproc->amprocnum == kRadiusFunction)
+        valid = check_amproc_signature(amproc->amproc, INT4OID, true, 2, 2, ANYOID, BOOLOID);
+    if (!valid)
+        complain(family, psprintf("contains function %s with wrong number or signature",
+                                  format_procedure(amproc->amproc)));
+    return valid;
+}
+
+static bool validate_functions(Oid family_id, Oid type, const char *family) {
+    bool valid = true;
+    uint32 seen = 0;
+    CatCList *functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family_id));
+    for (int i = 0; i < functions->n_members; i++) {
+        auto amproc = reinterpret_cast<Form_pg_amproc>(GETSTRUCT(&functions->members[i]->tuple));
+        if (validate_function(amproc, type, family))
+            seen |= 1u << amproc->amprocnum;
+        else
+            valid = false;
+    }
+    ReleaseCatCacheList(functions);
+    for (int number = kWithinFunction; number <= kSupportFunctions; number++) {
+        if (seen & (1u << number)) continue;
+        complain(family, psprintf("is missing support function %d", number));
+        valid = false;
+    }
+    return valid;
+}
+
 static const char *family_name(Oid family_id) {
     HeapTuple tuple = SearchSysCache1(OPFAMILYOID, ObjectIdGetDatum(family_id));
     if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator family %u", family_id);
@@ -96,14 +128,8 @@ bool hamming_validate(Oid opclass_id) {
     ReleaseSysCache(tuple);
     const char *family = family_name(family_id);
 
-    bool valid = validate_operators(family_id, type, family);
-    CatCList *functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family_id));
-    if (functions->n_members > 0) {
-        complain(family, "contains support functions, but the access method has none");
-        valid = false;
-    }
-    ReleaseCatCacheList(functions);
-    return valid;
+    bool operators = validate_operators(family_id, type, family);
+    return validate_functions(family_id, type, family) && operators;
 }
 
 }  // namespace imagehash::index

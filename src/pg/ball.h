@@ -1,17 +1,13 @@
-// hamming_ball, a composite type (center imagehash, radius int4): what an index is asked for in a radius
+// hamming_ball and bit_ball, composite types (center, radius int4): what an index is asked for in a radius
 // query.
 //
 // hamming_within(hash, center, radius) has three arguments and an index condition two, so the planner's
 // support function rewrites the one into  hash <@ ROW(center, radius)::hamming_ball.
-//
-// bit_ball is the same for bit strings; its radius is a double precision, since the distance it is compared
-// with is one.
 #pragma once
 
 #include "pg/imagehash.h"
 
 extern "C" {
-#include "nodes/primnodes.h"
 #include "utils/varbit.h"
 }
 
@@ -22,20 +18,16 @@ struct Ball {
     int32 radius;
 };
 
-// What `hash ~= center` asks for: a sixteenth of the bits may differ.
+// What `hash ~= center` asks for: a sixteenth of the bits may differ. Also what the planner takes for a
+// radius that it does not know yet.
 constexpr int similar_radius(int bits) {
     return bits / 16;
 }
 
 struct BitBall {
     VarBit *center;
-    double radius;
+    int32 radius;
 };
-
-// The largest whole number that is not greater, within what an int holds; NaN is greater than all numbers.
-int whole_radius(double radius);
-// Of a constant of type integer or double precision that is not null, as the two have it; else 0.
-int radius_of_constant(const Const *constant);
 
 // False where a field is null: then nothing lies in the ball.
 bool get_ball(Datum datum, Ball *ball);

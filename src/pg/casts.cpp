@@ -2,7 +2,7 @@
 //
 // Values that come in have an unknown method; bits keep their order: the first bit of a bit string, the
 // highest bit of the first byte of a bytea and of a bigint are the first bit of the hash.
-#include "pg/imagehash.h"
+#include "pg/image_bytes.h"
 
 extern "C" {
 #include "port/pg_bswap.h"
@@ -38,6 +38,7 @@ IMAGEHASH_FUNCTION(imagehash_to_bit) {
 
 IMAGEHASH_FUNCTION(imagehash_from_bytea) {
     bytea *bytes = PG_GETARG_BYTEA_PP(0);
+    refuse_image(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
     require_valid_length(static_cast<int64>(VARSIZE_ANY_EXHDR(bytes)) * 8);
     ImageHash *hash = make_imagehash(static_cast<int>(VARSIZE_ANY_EXHDR(bytes)) * 8, kMethodUnknown);
     memcpy(hash->code, VARDATA_ANY(bytes), hash->bytes());

@@ -98,8 +98,8 @@ SELECT pg_catalog.string_agg(line, E'\n' ORDER BY line) FROM (
 )sql";
 
 // Functions that take the name of a row, and have argument types that can be in expressions or bodies.
-static const char *const functions_of_hashers[] = {"semantic_hash", "try_semantic_hash", "evaluate_hasher",
-                                                   "rehash"};
+static const char *const functions_of_hashers[] = {"semantic_hash",     "semantic_hashes", "embedding_hash",
+                                                   "try_semantic_hash", "evaluate_hasher", "rehash"};
 static const char *const functions_of_models[] = {"image_embedding", "hasher_import"};
 
 static Datum array_of(const char *const *texts, int count) {

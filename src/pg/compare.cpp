@@ -31,6 +31,16 @@ IMAGEHASH_COMPARISON(imagehash_le, <=)
 IMAGEHASH_COMPARISON(imagehash_gt, >)
 IMAGEHASH_COMPARISON(imagehash_ge, >=)
 
+IMAGEHASH_FUNCTION(imagehash_smaller) {
+    ImageHash *a = PG_GETARG_IMAGEHASH(0), *b = PG_GETARG_IMAGEHASH(1);
+    PG_RETURN_POINTER(compare(a, b) <= 0 ? a : b);
+}
+
+IMAGEHASH_FUNCTION(imagehash_larger) {
+    ImageHash *a = PG_GETARG_IMAGEHASH(0), *b = PG_GETARG_IMAGEHASH(1);
+    PG_RETURN_POINTER(compare(a, b) >= 0 ? a : b);
+}
+
 IMAGEHASH_FUNCTION(imagehash_cmp) {
     PG_RETURN_INT32(compare(PG_GETARG_IMAGEHASH(0), PG_GETARG_IMAGEHASH(1)));
 }

@@ -17,6 +17,7 @@ extern "C" {
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -122,6 +123,26 @@ inline int parallel_build_workers([[maybe_unused]] Relation heap, [[maybe_unused
     if (RelationGetNumberOfBlocks(heap) == 0) return 0;
     return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
 #endif
+}
+
+// Expression trees: every node below one, and a changed copy. Before PostgreSQL 16 callbacks have no types.
+using TreeWalker = bool (*)(Node *, void *);
+inline bool walk_tree(Node *node, TreeWalker walker, void *context) {
+#if PG_VERSION_NUM < 160000
+    auto callback = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker));
+#else
+    auto callback = walker;
+#endif
+    return expression_tree_walker(node, callback, context);
+}
+using TreeMutator = Node *(*)(Node *, void *);
+inline Node *mutate_tree(Node *node, TreeMutator mutator, void *context) {
+#if PG_VERSION_NUM < 160000
+    auto callback = reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(mutator));
+#else
+    auto callback = mutator;
+#endif
+    return expression_tree_mutator(node, callback, context);
 }
 
 // Before code of a table's owner runs in another's session: names mean what they mean to the server.

@@ -3,6 +3,7 @@
 // Text is hexadecimal, preceded by the method and a colon where the method is known:
 //   perceptual:9fee256239984d71     semantic-1a2b3c4d:00ff…     9fee256239984d71
 // Binary is the method as a 4-byte integer, then the code.
+#include "pg/image_bytes.h"
 #include "pg/methods.h"
 
 extern "C" {
@@ -43,6 +44,13 @@ IMAGEHASH_FUNCTION(imagehash_in) {
     const char *text = PG_GETARG_CSTRING(0);
     const char *hex = text;
     Method method = kMethodUnknown;
+
+    if (strncmp(text, "\\x", 2) == 0)
+        imagehash_input_error(
+            (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+             errmsg("invalid input syntax for type imagehash: value is the text of a bytea, not a hash"),
+             errhint("Hash an image with semantic_hash(image) or perceptual_hash(image) first; the code of a hash as "
+                     "bytes is cast, value::bytea::imagehash.")));
 
     if (const char *colon = strchr(text, ':')) {
         if (!method_by_name(text, static_cast<int>(colon - text), &method))
@@ -96,6 +104,7 @@ IMAGEHASH_FUNCTION(imagehash_out) {
 
 IMAGEHASH_FUNCTION(imagehash_recv) {
     StringInfo message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
+    refuse_image(message->data + message->cursor, message->len - message->cursor);
     Method method = pq_getmsgint(message, 4);
     int bytes = message->len - message->cursor;
     if (bytes < kMinBits / 8 || bytes > kMaxBits / 8)

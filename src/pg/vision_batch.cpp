@@ -1,4 +1,4 @@
-// semantic_hash() of an array of images; what it promises is said in sql/imagehash--X.Y.sql.
+// semantic_hashes(), of an array of images; what it promises is said in sql/imagehash--X.Y.sql.
 //
 // Images go through the network a batch at a time; interrupts are looked for between two batches. Plain
 // structs and palloc memory only.
@@ -90,10 +90,10 @@ static Datum hash_images(FunctionCallInfo fcinfo, pg::ImageHasher with) {
                                              type_align));
 }
 
-IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_images) {
+IMAGEHASH_FUNCTION(imagehash_semantic_hashes) {
     return hash_images(fcinfo, pg::shipped_image_hasher());
 }
 
-IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_images_by) {
+IMAGEHASH_FUNCTION(imagehash_semantic_hashes_by) {
     return hash_images(fcinfo, pg::image_hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }

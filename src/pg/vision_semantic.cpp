@@ -44,9 +44,13 @@ static ArrayType *embedding_argument(FunctionCallInfo fcinfo) {
     return array;
 }
 
-static pg::ImageHash *semantic_of_array(const pg::LoadedHasher *hasher, ArrayType *array) {
+// The array's values as the hasher takes them; one that is too large for a float is not finite to it.
+static pg::ImageHash *hash_of_array(const pg::LoadedHasher *hasher, ArrayType *array) {
     int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-    return pg::hash_of_embedding(hasher, reinterpret_cast<const float *>(ARR_DATA_PTR(array)), length);
+    auto values = reinterpret_cast<const float8 *>(ARR_DATA_PTR(array));
+    float *embedding = static_cast<float *>(palloc(sizeof(float) * Max(length, 1)));
+    for (int i = 0; i < length; i++) embedding[i] = static_cast<float>(values[i]);
+    return pg::hash_of_embedding(hasher, embedding, length);
 }
 
 IMAGEHASH_FUNCTION(imagehash_image_embedding) {
@@ -71,18 +75,18 @@ IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image_by) {
     return semantic_of_image(fcinfo, pg::image_hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }
 
-IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_embedding) {
+IMAGEHASH_FUNCTION(imagehash_embedding_hash) {
     ArrayType *array = embedding_argument(fcinfo);
     pg::load_shipped(false, true, ERROR);
-    pg::ImageHash *hash = semantic_of_array(pg::shipped_hasher(), array);
+    pg::ImageHash *hash = hash_of_array(pg::shipped_hasher(), array);
     PG_FREE_IF_COPY(array, 0);
     PG_RETURN_POINTER(hash);
 }
 
-IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_embedding_by) {
+IMAGEHASH_FUNCTION(imagehash_embedding_hash_by) {
     ArrayType *array = embedding_argument(fcinfo);
     const pg::LoadedHasher *hasher = pg::hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-    pg::ImageHash *hash = semantic_of_array(hasher, array);
+    pg::ImageHash *hash = hash_of_array(hasher, array);
     PG_FREE_IF_COPY(array, 0);
     PG_RETURN_POINTER(hash);
 }

@@ -18,7 +18,7 @@ WARM_IMAGES = 20
 LOOP = "bare loop"
 QUERIES = {"image_embedding": "SELECT count(image_embedding(photo)) FROM picture",
            "semantic_hash": "SELECT count(semantic_hash(photo)) FROM picture",
-           "semantic_hash of an array": "SELECT cardinality(semantic_hash(array_agg(photo))) FROM picture"}
+           "semantic_hash of an array": "SELECT cardinality(semantic_hashes(array_agg(photo))) FROM picture"}
 
 
 def processor_seconds(pid):

@@ -28,3 +28,14 @@ SELECT repeat('1', 1032)::varbit::imagehash;
 SELECT '\x'::bytea::imagehash;
 SELECT decode(repeat('00', 129), 'hex')::imagehash;
 SELECT 'ff'::imagehash::bigint;
+
+-- JSON, and back; lengths, extremes
+SELECT 'perceptual:9fee256239984d71'::imagehash::jsonb AS json, ('"ff00"'::jsonb #>> '{}')::imagehash AS back, length('ff00'::imagehash);
+SELECT min(h), max(h) FROM (VALUES ('0f00'::imagehash), ('00'), (NULL), ('ff')) v (h);
+SELECT min(h), max(h) FROM (SELECT NULL::imagehash) v (h);
+
+-- bytes of an image are not those of a hash
+SELECT imagehash(decode('ffd8ffe000104a464946', 'hex') || repeat('x', 200)::bytea);
+SELECT imagehash('GIF89a' || repeat('x', 29)::bytea);
+SELECT imagehash('\xffd8ff00'::bytea) AS could_be_a_code;
+SELECT '\xffd8ff00'::imagehash;

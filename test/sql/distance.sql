@@ -25,3 +25,21 @@ SELECT '0000000000000000'::imagehash ~= '000000000000000f', '0000000000000000'::
 SELECT repeat('00', 32)::imagehash ~= ('ffff' || repeat('00', 30))::imagehash, repeat('00', 32)::imagehash ~= ('ffff01' || repeat('00', 29))::imagehash;
 SELECT 'average:00'::imagehash ~= 'pdq:00';
 SELECT '00'::imagehash ~= '0000';
+
+-- parameters that a driver sends as text or bytes
+SELECT 'ff00'::imagehash <~> 'ff01'::text AS text, 'ff01'::varchar <~> 'ff00'::imagehash AS from_the_left,
+    'ff00'::imagehash <~> '\xff01'::bytea AS bytes, '\xff01'::bytea <~> 'ff00'::imagehash AS from_the_left;
+SELECT 'ff00'::imagehash <~> 'perceptual:ff01'::text AS known, 'ff00'::imagehash <~> NULL::text AS unknown;
+SELECT 'ff00'::imagehash <~> 'nonsense'::text;
+SELECT 'ff00'::imagehash <~> ('\x89504e470d0a1a0a'::bytea || repeat('x', 500)::bytea);
+PREPARE untyped AS SELECT 'ff00'::imagehash <~> $1 AS d;
+EXECUTE untyped('ff01');
+SELECT parameter_types FROM pg_prepared_statements WHERE name = 'untyped';
+
+-- radii of all types of numbers
+SELECT hamming_radius(4::int2, true), hamming_radius(4::int2, false), hamming_radius(4, false), hamming_radius(4::int8, false),
+    hamming_radius(4.5::float4, true), hamming_radius(4.5::float8, false), hamming_radius(4.5, false), hamming_radius(4.0, false), hamming_radius(4.0, true);
+SELECT hamming_radius(-0.5, true), hamming_radius(0, false), hamming_radius('NaN'::float8, false), hamming_radius('Infinity'::float4, true),
+    hamming_radius('-Infinity'::float8, true), hamming_radius(1e400, true), hamming_radius(9223372036854775807, false), hamming_radius(2147483647, true),
+    hamming_radius(NULL::int, true);
+SELECT hamming_radius('4'::text, true);

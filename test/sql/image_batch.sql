@@ -7,30 +7,30 @@ INSERT INTO picture VALUES
     (3, decode('iVBORw0KGgoAAAANSUhEUgAAABAAAAAMCAYAAABr5z2BAAAASElEQVR42p3MORaAIAxAwY+ggDYWHJij2/pYkxTTjgPqC1gFCoAz+wWHSRN4tUEQVCbBKbYILpFNELcEQVoSBnlKEdxDyuDpfOl1BXxe06NcAAAAAElFTkSuQmCC', 'base64'));
 
 -- each element's hash is what it is alone, whatever its neighbours, for odd and even counts
-SELECT n, semantic_hash(images) = hashes AS same
+SELECT n, semantic_hashes(images) = hashes AS same
 FROM (SELECT n, array_agg(image ORDER BY i, id) AS images, array_agg(semantic_hash(image) ORDER BY i, id) AS hashes
       FROM generate_series(1, 3) n, generate_series(1, n) i, picture GROUP BY n) s ORDER BY n;
-SELECT count(*) AS equal FROM picture, unnest(semantic_hash(ARRAY(SELECT image FROM picture ORDER BY id))) WITH ORDINALITY u (hash, i)
+SELECT count(*) AS equal FROM picture, unnest(semantic_hashes(ARRAY(SELECT image FROM picture ORDER BY id))) WITH ORDINALITY u (hash, i)
 WHERE id = i AND hash = semantic_hash(image);
-SELECT pg_typeof(semantic_hash(array_agg(image))) FROM picture WHERE id = 1;
+SELECT pg_typeof(semantic_hashes(array_agg(image))) FROM picture WHERE id = 1;
 
 -- NULL for NULL, and the shape stays
-SELECT semantic_hash(NULL::bytea[]), semantic_hash('{}'::bytea[]), semantic_hash('{NULL,NULL}'::bytea[]);
+SELECT semantic_hashes(NULL::bytea[]), semantic_hashes('{}'::bytea[]), semantic_hashes('{NULL,NULL}'::bytea[]);
 SELECT array_dims(h), h[0] IS NULL, h[1] = semantic_hash(image), h[2] IS NULL, h[3] = h[1]
-FROM (SELECT image, semantic_hash(format('[0:3]={NULL,"\%1$s",NULL,"\%1$s"}', image)::bytea[]) AS h FROM picture WHERE id = 1) s;
+FROM (SELECT image, semantic_hashes(format('[0:3]={NULL,"\%1$s",NULL,"\%1$s"}', image)::bytea[]) AS h FROM picture WHERE id = 1) s;
 SELECT array_dims(h), h[1][1] = h[2][2], h[1][2] IS NULL, h[1][1] = semantic_hash(image)
-FROM (SELECT image, semantic_hash(ARRAY[[image, NULL], [NULL, image]]) AS h FROM picture WHERE id = 2) s;
+FROM (SELECT image, semantic_hashes(ARRAY[[image, NULL], [NULL, image]]) AS h FROM picture WHERE id = 2) s;
 
 -- a bad image is an error that says which
-SELECT semantic_hash(ARRAY[image, image, NULL, 'not an image'::bytea, 'nor this'::bytea]) FROM picture WHERE id = 1;
-SELECT semantic_hash(ARRAY[substr(image, 1, 80), image]) FROM picture WHERE id = 1;
+SELECT semantic_hashes(ARRAY[image, image, NULL, 'not an image'::bytea, 'nor this'::bytea]) FROM picture WHERE id = 1;
+SELECT semantic_hashes(ARRAY[substr(image, 1, 80), image]) FROM picture WHERE id = 1;
 SET imagehash.max_pixels = 191;
-SELECT semantic_hash(ARRAY[image]) FROM picture WHERE id = 1;
+SELECT semantic_hashes(ARRAY[image]) FROM picture WHERE id = 1;
 RESET imagehash.max_pixels;
 
 -- it stops between two batches
 SET statement_timeout = '300ms';
-SELECT semantic_hash(array_agg(image)) FROM picture, generate_series(1, 10000);
+SELECT semantic_hashes(array_agg(image)) FROM picture, generate_series(1, 10000);
 RESET statement_timeout;
 DROP TABLE picture;
 
@@ -48,6 +48,6 @@ SELECT name, value ~ CASE
         WHEN name IN ('network length', 'hasher bits', 'threads in use') THEN '^[0-9]+$'
         ELSE '.' END AS good
 FROM imagehash_info() WHERE name <> 'network note';
-SELECT imagehash_method(semantic_hash(array_fill(0::real, '{1280}'))) = value AS same_method FROM imagehash_info() WHERE name = 'hasher method';
+SELECT imagehash_method(embedding_hash(array_fill(0::real, '{1280}'))) = value AS same_method FROM imagehash_info() WHERE name = 'hasher method';
 SET imagehash.threads = 2;
 SELECT value::int BETWEEN 1 AND 2 AS threads FROM imagehash_info() WHERE name = 'threads in use';

@@ -38,7 +38,7 @@ FROM train_hasher('open, no rows held out', 'SELECT embedding FROM item ORDER BY
 SELECT quality->>'method' AS method, quality ? 'validation_itq' AS itq_was_tried FROM train_hasher('open, labels', 'SELECT embedding, kind FROM item ORDER BY id', 64, '{"epochs": 2}');
 -- double precision[] is accepted too, and nulls are left out
 SELECT rows, rows_left_out FROM train_hasher('nulls', 'SELECT CASE WHEN id > 10 THEN embedding::double precision[] END FROM item ORDER BY id', 8, '{"method": "random"}');
-SELECT bit_length(semantic_hash(embedding, 'rotated')) FROM item WHERE id = 1;
+SELECT bit_length(embedding_hash(embedding, 'rotated')) FROM item WHERE id = 1;
 
 -- the same seed gives the same bytes, another gives others
 SELECT rows FROM train_hasher('deep again', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "method": "autoencoder"}');
@@ -72,7 +72,7 @@ SELECT metric, code IS NOT NULL AS measured FROM evaluate_hasher('rotated', 'SEL
 CREATE TABLE tiny AS SELECT i AS id, (i > 2) AS kind, (SELECT array_agg(((i * j) % 7 - 3)::real) FROM generate_series(1, 1280) j) AS embedding FROM generate_series(1, 4) i;
 SELECT metric, round(code::numeric, 6) = (
     SELECT round(avg(CASE WHEN o.id <= 2 THEN 1.0 / place END), 6) FROM (
-        SELECT t.id, row_number() OVER (ORDER BY semantic_hash(t.embedding, 'thrown') <~> semantic_hash(q.embedding, 'thrown'), t.id) AS place
+        SELECT t.id, row_number() OVER (ORDER BY embedding_hash(t.embedding, 'thrown') <~> embedding_hash(q.embedding, 'thrown'), t.id) AS place
         FROM tiny t, tiny q WHERE q.id = 1 AND t.id <> 1) o WHERE o.id = 2) AS as_counted
 FROM evaluate_hasher('thrown', 'SELECT embedding, kind, id = 1 FROM tiny ORDER BY id') WHERE metric = 'mAP';
 
@@ -158,7 +158,7 @@ REVOKE SELECT ON imagehash.hasher FROM PUBLIC;
 SET ROLE imagehash_trainer;
 SELECT sqlstate_of($$SELECT evaluate_hasher('theirs', 'SELECT embedding FROM item')$$);
 SELECT sqlstate_of($$SELECT evaluate_hasher('efficientnet_lite0_256', 'SELECT embedding FROM item')$$);
-SELECT sqlstate_of($$SELECT semantic_hash(embedding, 'theirs') FROM item$$);
+SELECT sqlstate_of($$SELECT embedding_hash(embedding, 'theirs') FROM item$$);
 SELECT sqlstate_of($$SELECT recipe FROM imagehash.hasher$$);
 SELECT sqlstate_of($$SELECT train_hasher('unseen', 'SELECT embedding FROM item', 8, '{"method": "random"}')$$);
 SELECT sqlstate_of($$SELECT drop_hasher('unseen')$$);

@@ -32,7 +32,7 @@ $node->safe_psql(
 	SELECT hasher_import('my "own" hasher''s', 'tiny', '\\x$hex', '{"seed": 1}');
 	CREATE SCHEMA app;
 	CREATE TABLE app.item (id int, e real[], photo bytea,
-		h imagehash(16) GENERATED ALWAYS AS (semantic_hash(e, 'my "own" hasher''s')) STORED,
+		h imagehash(16) GENERATED ALWAYS AS (embedding_hash(e, 'my "own" hasher''s')) STORED,
 		p imagehash(16) GENERATED ALWAYS AS (semantic_hash(photo, 'my "own" hasher''s')) STORED,
 		v real[] GENERATED ALWAYS AS (image_embedding(photo, 'tiny')) STORED);
 	CREATE INDEX ON app.item USING hamming (h);
@@ -68,7 +68,7 @@ $node->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('catalogue_standby');
 $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->start;
-my $hash = q(SELECT ext.semantic_hash(array_fill(1::real, '{16}'), 'late'));
+my $hash = q(SELECT ext.embedding_hash(array_fill(1::real, '{16}'), 'late'));
 $node->safe_psql('postgres', "SELECT ext.hasher_import('late', 'tiny', '\\x$hex')");
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 is($standby->safe_psql('postgres', $hash), $node->safe_psql('postgres', $hash), 'a standby hashes');
@@ -82,7 +82,7 @@ DECLARE n int; last int := -1;
 BEGIN
 	FOR i IN 1 .. 3000 LOOP
 		BEGIN
-			SELECT ext.bit_length(ext.semantic_hash(array_fill(i::real, '{16}'), 'late')) INTO n;
+			SELECT ext.bit_length(ext.embedding_hash(array_fill(i::real, '{16}'), 'late')) INTO n;
 		EXCEPTION WHEN undefined_object THEN n := 0;
 		END;
 		IF n <> last THEN INSERT INTO seen VALUES (n); END IF;
@@ -106,7 +106,7 @@ $node->safe_psql('postgres', qq(
 	SELECT ext.hasher_import('sixteen', 'tiny', '\\x$hex');
 	CREATE TABLE photo (id int PRIMARY KEY, e real[], old ext.imagehash, h ext.imagehash);
 	INSERT INTO photo SELECT i, ARRAY(SELECT sin(i * j)::real FROM generate_series(1, 16) j) FROM generate_series(1, 30000) i;
-	UPDATE photo SET old = ext.semantic_hash(e, 'late'), h = ext.semantic_hash(e, 'sixteen') WHERE id % 3 = 0;
+	UPDATE photo SET old = ext.embedding_hash(e, 'late'), h = ext.embedding_hash(e, 'sixteen') WHERE id % 3 = 0;
 	CREATE INDEX photo_h ON photo USING hamming (h);
 ));
 my $call = q(CALL imagehash.rehash('photo', 'h', 'e', 'sixteen', 100));
@@ -125,7 +125,7 @@ cmp_ok($done, '<', 30000, "... with $done of 30000 rows");
 is($result, 0, 'called again beside a writer, it goes on') or diag($error);
 $writer->finish;
 $node->safe_psql('postgres', $call);
-is($node->safe_psql('postgres', q(SELECT count(*) FROM photo WHERE h::text IS DISTINCT FROM ext.semantic_hash(e, 'sixteen')::text)), '0', 'every row has its hash');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM photo WHERE h::text IS DISTINCT FROM ext.embedding_hash(e, 'sixteen')::text)), '0', 'every row has its hash');
 is($node->safe_psql('postgres', q(SELECT ext.imagehash_index_check('photo_h', true))), '', 'the index holds them');
 
 # The model's file is another one, or gone: new sessions refuse images, embeddings go on.
@@ -135,7 +135,7 @@ like($error, qr/is not the one registered as model "tiny".*Its SHA-256 is [0-9a-
 unlink $model;
 ($result, $output, $error) = $node->psql('postgres', "SELECT ext.semantic_hash($picture, 'late')");
 like($error, qr/could not read file "\Q$model\E" of model "tiny".*Its SHA-256 is [0-9a-f]{64}/s, 'a missing file is named');
-is($node->safe_psql('postgres', q(SELECT ext.bit_length(ext.semantic_hash(array_fill(1::real, '{16}'), 'late')))), '8', 'embeddings are hashed without it');
+is($node->safe_psql('postgres', q(SELECT ext.bit_length(ext.embedding_hash(array_fill(1::real, '{16}'), 'late')))), '8', 'embeddings are hashed without it');
 
 $standby->stop;
 $node->stop;

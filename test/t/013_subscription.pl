@@ -40,7 +40,7 @@ $publisher->safe_psql(
 	SELECT image_model_create('tiny', '$model', encode(sha256(pg_read_binary_file('$model')), 'hex'), '{"side": 32, "mean": 0, "std": 255}');
 	SELECT hasher_import('early', 'tiny', '\\x$hex', '{"seed": 1}');
 	INSERT INTO photo SELECT i, ARRAY(SELECT sin(i * j)::real FROM generate_series(1, 16) j) FROM generate_series(1, 1000) i;
-	UPDATE photo SET h = semantic_hash(e, 'early');
+	UPDATE photo SET h = embedding_hash(e, 'early');
 	CREATE PUBLICATION hashes FOR TABLE photo, imagehash.hasher, imagehash.image_model;
 	CREATE PUBLICATION everything FOR ALL TABLES;
 ));
@@ -49,7 +49,7 @@ my $subscriber = new_node('subscriber');
 # What the subscriber computes by itself, with a hasher that only comes by replication.
 $subscriber->safe_psql(
 	'postgres', q(
-	ALTER TABLE photo ADD own imagehash GENERATED ALWAYS AS (semantic_hash(e, 'early')) STORED;
+	ALTER TABLE photo ADD own imagehash GENERATED ALWAYS AS (embedding_hash(e, 'early')) STORED;
 	CREATE INDEX photo_h ON photo USING hamming (h);
 ));
 subscribe($subscriber, $publisher, 'hashes');
@@ -86,12 +86,12 @@ $publisher->safe_psql(
 	'postgres', qq(
 	BEGIN;
 	SELECT hasher_import('late', 'tiny', '\\x$eight');
-	INSERT INTO photo SELECT 1000 + i, e, semantic_hash(e, 'late') FROM photo CROSS JOIN LATERAL (SELECT id) s (i);
+	INSERT INTO photo SELECT 1000 + i, e, embedding_hash(e, 'late') FROM photo CROSS JOIN LATERAL (SELECT id) s (i);
 	COMMIT;
 	CALL imagehash.rehash('photo', 'h', 'e', 'late');
 ));
 same_everywhere('later', $subscriber, $other);
-is($_->safe_psql('postgres', q(SELECT count(*) FROM photo WHERE h = semantic_hash(e, 'late'))), '2000', $_->name . ' hashes with the later one') for ($subscriber, $other);
+is($_->safe_psql('postgres', q(SELECT count(*) FROM photo WHERE h = embedding_hash(e, 'late'))), '2000', $_->name . ' hashes with the later one') for ($subscriber, $other);
 is($subscriber->safe_psql('postgres', "SELECT semantic_hash($picture, 'late')"), $publisher->safe_psql('postgres', "SELECT semantic_hash($picture, 'late')"), 'the subscriber hashes pictures');
 
 # A drop is replicated; where the hasher is used it waits for its user to go.
