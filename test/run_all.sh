@@ -151,9 +151,12 @@ fi
 private_server_start shared_buffers=64MB autovacuum=off
 # A copy that the server's user can read, wherever this tree lies.
 export IMAGEHASH_SOURCE=$PRIVATE_ROOT/source
-mkdir -p "$IMAGEHASH_SOURCE/demo"
+mkdir -p "$IMAGEHASH_SOURCE"
 cp -r test "$IMAGEHASH_SOURCE/test"
-[[ ! -d demo/pictures ]] || cp -r demo/pictures "$IMAGEHASH_SOURCE/demo/pictures"
+# Documents are run (t/016) and demo pictures hashed.
+cp -r README.md demo "$IMAGEHASH_SOURCE"
+[[ ! -f SECURITY.md ]] || cp SECURITY.md "$IMAGEHASH_SOURCE"
+[[ ! -d docs ]] || cp -r docs "$IMAGEHASH_SOURCE"
 [[ $EUID -ne 0 ]] || chown -R postgres: "$IMAGEHASH_SOURCE"
 # The paths of the private copy from here on.
 PG_CONFIG=$PRIVATE_BIN/pg_config
