@@ -22,7 +22,17 @@ constexpr Method kMethodPdq = 5;
 constexpr Method kMethodVerticalDifference = 6;
 constexpr Method kMethodColour = 7;
 constexpr Method kMethodCropResistant = 8;
+constexpr Method kLastBuiltInMethod = kMethodCropResistant;
 constexpr Method kFirstSemanticMethod = 65536;
+
+// Whether a value can have that method: unknown, one of those above, or a semantic one. What lies between is
+// kept for later releases: no text or bytes that this one made hold it.
+inline bool is_semantic_method(Method method) {
+    return method >= kFirstSemanticMethod;
+}
+inline bool is_method(Method method) {
+    return method <= kLastBuiltInMethod || is_semantic_method(method);
+}
 
 // On disk and in memory. Bit 0 of the code, the first in text, is the highest bit of code[0].
 struct ImageHash {

@@ -58,7 +58,7 @@ bool method_by_name(const char *name, int length, Method *method) {
             return false;
     }
     *method = value;
-    return value != kMethodUnknown;
+    return is_semantic_method(value);
 }
 
 void require_comparable(const ImageHash *a, const ImageHash *b) {

@@ -25,7 +25,7 @@ inline bool semantic_method_from_name(const char *name, Method *method) {
         strspn(name + prefix, "0123456789abcdef") != 8)
         return false;
     *method = static_cast<Method>(strtoul(name + prefix, nullptr, 16));
-    return *method >= kFirstSemanticMethod;
+    return is_semantic_method(*method);
 }
 
 // ERROR unless a distance between the two is defined: same length, and not of two known, different methods.

@@ -106,6 +106,11 @@ IMAGEHASH_FUNCTION(imagehash_recv) {
     StringInfo message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
     refuse_image(message->data + message->cursor, message->len - message->cursor);
     Method method = pq_getmsgint(message, 4);
+    if (!is_method(method))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+                        errmsg("invalid method in external \"imagehash\" value: %u", method),
+                        errdetail("This release of imagehash knows methods 0 to %u, and those from %u on.",
+                                  kLastBuiltInMethod, kFirstSemanticMethod)));
     int bytes = message->len - message->cursor;
     if (bytes < kMinBits / 8 || bytes > kMaxBits / 8)
         ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
