@@ -7,6 +7,7 @@
 #include "index/entry.h"
 #include "index/growing_array.h"
 #include "index/inspect.h"
+#include "pg/as_owner.h"
 
 extern "C" {
 #include "access/genam.h"
@@ -17,7 +18,6 @@ extern "C" {
 #include "access/xlog.h"
 #include "catalog/index.h"
 #include "lib/bloomfilter.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
@@ -295,17 +295,10 @@ static void check_index(const OpenIndex &open, bool heap_all_indexed) {
 }
 
 // The index's expressions and predicate are code of the table's owner: they run with the owner's rights, not
-// with those of the one who checks, as for every maintenance command.
+// with those of the one who checks, and with a safe search_path, as for every maintenance command since
+// PostgreSQL 17.
 static void check_as_owner(const OpenIndex &open, bool heap_all_indexed) {
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    SetUserIdAndSecContext(open.heap->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
-    int guc_level = NewGUCNestLevel();
-    pg::restrict_search_path();
-    check_index(open, heap_all_indexed);
-    AtEOXact_GUC(false, guc_level);
-    SetUserIdAndSecContext(user, security);
+    pg::run_as(open.heap->rd_rel->relowner, [&] { check_index(open, heap_all_indexed); });
 }
 
 }  // namespace imagehash::index

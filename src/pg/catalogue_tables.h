@@ -65,7 +65,7 @@ inline void unlock_catalogue_name(Oid table, const char *name, LOCKMODE mode) {
     UnlockDatabaseObject(table, lock_number(name), 0, mode);
 }
 
-// Who may do everything with the catalogue.
+// Who may do everything with the catalogue; trusted as a superuser is, since he can take its triggers off.
 inline Oid owner_of(Oid relation) {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
     if (!HeapTupleIsValid(tuple))
@@ -74,6 +74,34 @@ inline Oid owner_of(Oid relation) {
     Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     return owner;
+}
+
+// Beside each user's row stands a function of its name (catalogue_rows.cpp).
+inline char *function_name(CatalogueTable which, const char *name) {
+    return psprintf("%s %s", name_of(which), name);
+}
+
+// Whether that is one of ours: it returns a row of the table and belongs to somebody who could have written
+// it.
+inline bool is_function_beside(Form_pg_proc function, Oid table, Oid owner) {
+    return function->prorettype == get_rel_type_id(table) && !function->proretset &&
+           function->prokind == PROKIND_FUNCTION && function->pronargs == 0 &&
+           (function->proowner == owner || superuser_arg(function->proowner));
+}
+
+// The function beside a row; invalid where there is none.
+inline Oid function_beside(CatalogueTable which, const char *name) {
+    Oid table = catalogue_table(which);
+    char *function = function_name(which, name);
+    if (strlen(function) >= NAMEDATALEN) return InvalidOid;
+    HeapTuple tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(function),
+                                      PointerGetDatum(buildoidvector(nullptr, 0)),
+                                      ObjectIdGetDatum(get_rel_namespace(table)));
+    if (!HeapTupleIsValid(tuple)) return InvalidOid;
+    Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    Oid found = is_function_beside(form, table, owner_of(table)) ? form->oid : InvalidOid;
+    ReleaseSysCache(tuple);
+    return found;
 }
 
 }  // namespace imagehash::pg

@@ -27,7 +27,8 @@ namespace imagehash::pg {
 // that uses one of them and contains the name as a constant uses the row: a generated column, but also a
 // trigger whose argument is the name. A constant is written with its quotes doubled, and as E'' or without
 // standard_conforming_strings with its backslashes doubled too. Backslashes and quotes are made by chr():
-// the caller's settings decide how this text is read.
+// the caller's settings decide how this text is read. No simple CASE, IN or BETWEEN: the = in them cannot be
+// qualified.
 static const char users_query[] = R"sql(
 WITH RECURSIVE callable (classid, objid, ours) AS (
     SELECT d.classid, d.objid, true
@@ -59,28 +60,32 @@ WITH RECURSIVE callable (classid, objid, ours) AS (
     UNION
     SELECT classid, objid, 0 FROM callable WHERE NOT ours
 ), expression AS (
-    SELECT o.*, CASE c.relname
-        WHEN 'pg_attrdef' THEN (SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef a
-                                WHERE a.oid OPERATOR(pg_catalog.=) o.objid)
-        WHEN 'pg_constraint' THEN pg_catalog.pg_get_constraintdef(o.objid)
-        WHEN 'pg_rewrite' THEN pg_catalog.pg_get_ruledef(o.objid)
-        WHEN 'pg_trigger' THEN pg_catalog.pg_get_triggerdef(o.objid)
-        WHEN 'pg_proc' THEN (SELECT pg_catalog.concat(prosrc, pg_catalog.pg_get_function_sqlbody(oid),
-                                 pg_catalog.pg_get_expr(proargdefaults, 0)) FROM pg_catalog.pg_proc p
-                             WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
-        WHEN 'pg_statistic_ext' THEN pg_catalog.pg_get_statisticsobjdef_expressions(o.objid)::pg_catalog.text
-        WHEN 'pg_policy' THEN (SELECT pg_catalog.concat(pg_catalog.pg_get_expr(polqual, polrelid),
-                                   pg_catalog.pg_get_expr(polwithcheck, polrelid)) FROM pg_catalog.pg_policy p
-                               WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
-        WHEN 'pg_type' THEN (SELECT typdefault FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) o.objid)
-        WHEN 'pg_class' THEN pg_catalog.concat((SELECT pg_catalog.pg_get_indexdef(indexrelid) FROM pg_catalog.pg_index i
-                                                WHERE i.indexrelid OPERATOR(pg_catalog.=) o.objid),
+    SELECT o.*, CASE
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_attrdef' THEN (
+            SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef a WHERE a.oid OPERATOR(pg_catalog.=) o.objid)
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_constraint' THEN pg_catalog.pg_get_constraintdef(o.objid)
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_rewrite' THEN pg_catalog.pg_get_ruledef(o.objid)
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_trigger' THEN pg_catalog.pg_get_triggerdef(o.objid)
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_proc' THEN (
+            SELECT pg_catalog.concat(prosrc, pg_catalog.pg_get_function_sqlbody(oid), pg_catalog.pg_get_expr(proargdefaults, 0))
+            FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_statistic_ext'
+            THEN pg_catalog.pg_get_statisticsobjdef_expressions(o.objid)::pg_catalog.text
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_policy' THEN (
+            SELECT pg_catalog.concat(pg_catalog.pg_get_expr(polqual, polrelid), pg_catalog.pg_get_expr(polwithcheck, polrelid))
+            FROM pg_catalog.pg_policy p WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_type' THEN (
+            SELECT typdefault FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) o.objid)
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_class' THEN pg_catalog.concat(
+            (SELECT pg_catalog.pg_get_indexdef(indexrelid) FROM pg_catalog.pg_index i
+             WHERE i.indexrelid OPERATOR(pg_catalog.=) o.objid),
             (SELECT pg_catalog.pg_get_partkeydef(partrelid) FROM pg_catalog.pg_partitioned_table t
              WHERE t.partrelid OPERATOR(pg_catalog.=) o.objid),
             (SELECT pg_catalog.pg_get_expr(relpartbound, oid) FROM pg_catalog.pg_class c
              WHERE c.oid OPERATOR(pg_catalog.=) o.objid))
-        WHEN 'pg_publication_rel' THEN (SELECT pg_catalog.pg_get_expr(prqual, prrelid) FROM pg_catalog.pg_publication_rel p
-                                        WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
+        WHEN c.relname OPERATOR(pg_catalog.=) 'pg_publication_rel' THEN (
+            SELECT pg_catalog.pg_get_expr(prqual, prrelid) FROM pg_catalog.pg_publication_rel p
+            WHERE p.oid OPERATOR(pg_catalog.=) o.objid)
         END AS definition
     FROM object o JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) o.classid
 ), doubled AS (

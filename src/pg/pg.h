@@ -14,6 +14,7 @@ extern "C" {
 #include "funcapi.h"
 #include "access/amapi.h"
 #include "access/relscan.h"
+#include "catalog/pg_proc.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
@@ -22,6 +23,7 @@ extern "C" {
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
@@ -145,10 +147,12 @@ inline Node *mutate_tree(Node *node, TreeMutator mutator, void *context) {
     return expression_tree_mutator(node, callback, context);
 }
 
-// Before code of a table's owner runs in another's session: names mean what they mean to the server.
-inline void restrict_search_path() {
-#if PG_VERSION_NUM >= 170000
-    RestrictSearchPath();
+// Whether a role may call a function, or pass that right on (ACL_GRANT_OPTION_FOR).
+inline bool has_function_right(Oid function, Oid role, AclMode right) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, role, right) == ACLCHECK_OK;
+#else
+    return pg_proc_aclcheck(function, role, right) == ACLCHECK_OK;
 #endif
 }
 

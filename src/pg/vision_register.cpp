@@ -1,7 +1,9 @@
 // Enters models and hashers into the catalogue: image_model_create(), hasher_import(), and store_hasher() for
-// what is trained. Everything is checked here, once; lookups trust the rows.
+// what is trained. Everything is checked here with its reason; lookups check ranges again, since rows can
+// come in otherwise.
 //
 // Rows are inserted as the owner of the tables, so that nobody else needs rights on them.
+#include "pg/as_owner.h"
 #include "pg/catalogue_tables.h"
 #include "pg/methods.h"
 #include "pg/vision_catalogue.h"
@@ -15,27 +17,26 @@ extern "C" {
 #include "utils/numeric.h"
 }
 
+#include <climits>
 #include <cmath>
 
 using namespace imagehash;
 
 namespace imagehash::pg {
 
-// One INSERT as the owner of the table. Where it fails, the transaction's end restores the user.
+// One INSERT as the owner of the table.
 static void insert_as_owner(CatalogueTable which, const char *statement, int count, Oid *types,
                             Datum *values) {
-    Oid user;
-    int context;
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(owner_of(catalogue_table(which)), context | SECURITY_LOCAL_USERID_CHANGE);
-    SPI_connect();
-    int result = SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
-    if (result != SPI_OK_INSERT)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-                        errmsg("could not insert: %s", SPI_result_code_string(result))));
-    bool inserted = SPI_processed == 1;
-    SPI_finish();
-    SetUserIdAndSecContext(user, context);
+    bool inserted = false;
+    run_as(owner_of(catalogue_table(which)), [&] {
+        SPI_connect();
+        int result = SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
+        if (result != SPI_OK_INSERT)
+            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                            errmsg("could not insert: %s", SPI_result_code_string(result))));
+        inserted = SPI_processed == 1;
+        SPI_finish();
+    });
     if (!inserted)
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
                         which == CatalogueTable::hasher
@@ -61,11 +62,11 @@ static double number_of(const char *key, const JsonbValue *value) {
     return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric)));
 }
 
-static int integer_of(const char *key, const JsonbValue *value, int least, int most) {
+// A number that is no integer, or none of int's, is out of any range.
+static int integer_of(const char *key, const JsonbValue *value) {
     double number = number_of(key, value);
-    if (!(number >= least && number <= most) || number != std::floor(number))
-        RECIPE_ERROR(errmsg("\"%s\" of a recipe must be an integer from %d to %d", key, least, most));
-    return static_cast<int>(number);
+    return number >= INT_MIN && number <= INT_MAX && number == std::floor(number) ? static_cast<int>(number)
+                                                                                  : INT_MIN;
 }
 
 // A number, or an array of three.
@@ -81,8 +82,6 @@ static void colours_of(const char *key, JsonbValue *value, float colours[3]) {
             colours[i] =
                 static_cast<float>(number_of(key, getIthJsonbValueFromContainer(value->val.binary.data, i)));
     }
-    for (int i = 0; i < 3; i++)
-        if (!std::isfinite(colours[i])) RECIPE_ERROR(errmsg("\"%s\" of a recipe is out of range", key));
 }
 
 static bool text_is(const JsonbValue *value, const char *text) {
@@ -115,23 +114,44 @@ static JsonbValue *value_of(Jsonb *json, const char *key, bool required) {
     return value;
 }
 
-static void read_recipe(Jsonb *json, vision::InputRecipe *recipe) {
-    memset(recipe, 0, sizeof(*recipe));
-    check_keys(json);
-    recipe->side = integer_of("side", value_of(json, "side", true), 8, 2048);
-    recipe->short_side = recipe->side;
-    if (JsonbValue *value = value_of(json, "short_side", false))
-        recipe->short_side = integer_of("short_side", value, 0, 4096);
-    if (recipe->short_side != 0 && recipe->short_side < recipe->side)
-        RECIPE_ERROR(errmsg("\"short_side\" of a recipe must be 0 or at least \"side\""));
-    colours_of("mean", value_of(json, "mean", true), recipe->mean);
-    colours_of("std", value_of(json, "std", true), recipe->scale);
-    for (float scale : recipe->scale)
-        if (!(scale >= 1))
+static void check_recipe(const vision::InputRecipe &recipe) {
+    switch (vision::fault_of(recipe)) {
+        case vision::RecipeFault::none:
+            break;
+        case vision::RecipeFault::side:
+            RECIPE_ERROR(errmsg("\"side\" of a recipe must be an integer from %d to %d", vision::kMinSide,
+                                vision::kMaxSide));
+            break;
+        case vision::RecipeFault::short_side:
+            RECIPE_ERROR(errmsg("\"short_side\" of a recipe must be an integer from %d to %d", 0,
+                                vision::kMaxShortSide));
+            break;
+        case vision::RecipeFault::short_side_below_side:
+            RECIPE_ERROR(errmsg("\"short_side\" of a recipe must be 0 or at least \"side\""));
+            break;
+        case vision::RecipeFault::mean:
+            RECIPE_ERROR(errmsg("\"mean\" of a recipe is out of range"));
+            break;
+        case vision::RecipeFault::scale:
+            for (float scale : recipe.scale)
+                if (!std::isfinite(scale)) RECIPE_ERROR(errmsg("\"std\" of a recipe is out of range"));
             RECIPE_ERROR(
                 errmsg("\"std\" of a recipe must be at least 1"),
                 errhint("Pixels count from 0 to 255 here: multiply mean and std by 255 where they were "
                         "made for pixels from 0 to 1."));
+    }
+}
+
+static void read_recipe(Jsonb *json, vision::InputRecipe *recipe) {
+    memset(recipe, 0, sizeof(*recipe));
+    check_keys(json);
+    recipe->side = integer_of("side", value_of(json, "side", true));
+    recipe->short_side = recipe->side;
+    if (JsonbValue *value = value_of(json, "short_side", false))
+        recipe->short_side = integer_of("short_side", value);
+    colours_of("mean", value_of(json, "mean", true), recipe->mean);
+    colours_of("std", value_of(json, "std", true), recipe->scale);
+    check_recipe(*recipe);
     if (JsonbValue *value = value_of(json, "channels", false)) {
         recipe->bgr = text_is(value, "bgr");
         if (!recipe->bgr && !text_is(value, "rgb"))
@@ -213,6 +233,22 @@ static Datum jsonb_datum(const char *text) {
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(text ? text : "{}"));
 }
 
+// Who made a hasher holds the function beside it with grant option. The owner of the tables needs no grant,
+// and where a superuser has switched the triggers off there is no function.
+static void make_owner(const char *name) {
+    Oid owner = owner_of(catalogue_table(CatalogueTable::hasher)), user = GetUserId();
+    if (has_privs_of_role(user, owner) || !OidIsValid(function_beside(CatalogueTable::hasher, name))) return;
+    const char *function = quote_identifier(function_name(CatalogueTable::hasher, name));
+    const char *role = quote_identifier(GetUserNameFromId(user, false));
+    run_as(owner, [&] {
+        SPI_connect();
+        char *statement =
+            psprintf("GRANT EXECUTE ON FUNCTION imagehash.%s() TO %s WITH GRANT OPTION", function, role);
+        SPI_execute(statement, false, 0);
+        SPI_finish();
+    });
+}
+
 Method store_hasher(const char *name, const char *model_name, vision::Bytes file, const char *recipe,
                     const char *quality) {
     check_catalogue_name("hasher", name);
@@ -239,6 +275,7 @@ Method store_hasher(const char *name, const char *model_name, vision::Bytes file
         "INSERT INTO imagehash.hasher (name, bits, method, model_sha256, weights, recipe, quality, "
         "created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         lengthof(types), types, values);
+    make_owner(name);
     return method;
 }
 

@@ -5,6 +5,7 @@
 // Must not include PostgreSQL, OpenCV or LibTorch, so that both sides of the wall can read it.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,6 +46,24 @@ struct InputRecipe {
     float scale[3];  // input = (pixel - mean) / scale
     bool bgr;        // the channels in the order B, G, R
 };
+
+constexpr int kMinSide = 8, kMaxSide = 2048, kMaxShortSide = 4096;
+constexpr float kMinScale = 1;
+
+// The first thing that is wrong with a recipe.
+enum class RecipeFault { none, side, short_side, short_side_below_side, mean, scale };
+
+// A side of 30000 would ask for 10 GB an image, and a scale of 0 divide by it.
+inline RecipeFault fault_of(const InputRecipe &recipe) {
+    if (recipe.side < kMinSide || recipe.side > kMaxSide) return RecipeFault::side;
+    if (recipe.short_side < 0 || recipe.short_side > kMaxShortSide) return RecipeFault::short_side;
+    if (recipe.short_side != 0 && recipe.short_side < recipe.side) return RecipeFault::short_side_below_side;
+    for (float mean : recipe.mean)
+        if (!std::isfinite(mean)) return RecipeFault::mean;
+    for (float scale : recipe.scale)
+        if (!std::isfinite(scale) || scale < kMinScale) return RecipeFault::scale;
+    return RecipeFault::none;
+}
 
 // The shipped network's (models/README.md): short side 256, centre 224x224, RGB, (pixel - 127) / 128.
 constexpr InputRecipe kShippedRecipe = {224, 256, {127, 127, 127}, {128, 128, 128}, false};
@@ -103,6 +122,7 @@ Status pdq_hash(Bytes image, int variants, const Limits &limits, uint8_t (*out)[
 // Takes a TorchScript network, float[N,3,side,side] -> float[N,length], runs it once to learn its length,
 // and makes it ready: chooses the fastest way this LibTorch offers and checks it against the plain module.
 // `note` receives a line for the log where a faster way failed, else an empty string. Starts no thread.
+// REQUIRES: fault_of(recipe) is none.
 Status load_network(Bytes torchscript, const InputRecipe &recipe, NetworkId *id, int *length,
                     char note[256]) noexcept;
 

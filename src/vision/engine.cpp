@@ -140,6 +140,8 @@ Status load_network(Bytes torchscript, const InputRecipe &recipe, NetworkId *id,
                     char note[256]) noexcept {
     note[0] = '\0';
     return guarded([&] {
+        if (fault_of(recipe) != RecipeFault::none)
+            throw Error(ErrorKind::bad_argument, "recipe of a network is out of range");
         auto network = std::make_unique<Network>(torchscript, recipe);
         copy_text(note, 256, network->note().c_str());
         *length = network->length();
