@@ -555,21 +555,30 @@ CREATE SCHEMA imagehash;
 COMMENT ON SCHEMA imagehash IS 'models and hashers of extension imagehash, and what keeps hashes up to date with them';
 GRANT USAGE ON SCHEMA imagehash TO PUBLIC;
 
+-- The module checks the same ranges when it reads a row, with its reason. Functions of arrays are qualified: names
+-- that a caller made in the target schema could fit their arguments better.
 CREATE TABLE imagehash.image_model (
     name text COLLATE "C" PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 48),
-    file text NOT NULL,
+    file text NOT NULL CHECK (file LIKE '/%' OR name = '@SHIPPED_NETWORK@' AND file = '@SHIPPED_NETWORK_FILE@'),
     sha256 bytea NOT NULL UNIQUE CHECK (octet_length(sha256) = 32),
-    side integer NOT NULL,
-    short_side integer NOT NULL,
-    mean real[] NOT NULL,
-    scale real[] NOT NULL,
+    side integer NOT NULL CHECK (side BETWEEN 8 AND 2048),
+    short_side integer NOT NULL CHECK (short_side = 0 OR short_side BETWEEN side AND 4096),
+    mean real[] NOT NULL CHECK ((pg_catalog.array_ndims(mean) = 1
+        AND pg_catalog.array_lower(mean, 1) = 1 AND pg_catalog.array_upper(mean, 1) = 3
+        AND mean[1] > '-Infinity' AND mean[2] > '-Infinity' AND mean[3] > '-Infinity'
+        AND mean[1] < 'Infinity' AND mean[2] < 'Infinity' AND mean[3] < 'Infinity') IS TRUE),
+    scale real[] NOT NULL CHECK ((pg_catalog.array_ndims(scale) = 1
+        AND pg_catalog.array_lower(scale, 1) = 1 AND pg_catalog.array_upper(scale, 1) = 3
+        AND scale[1] >= '1' AND scale[2] >= '1' AND scale[3] >= '1'
+        AND scale[1] < 'Infinity' AND scale[2] < 'Infinity' AND scale[3] < 'Infinity') IS TRUE),
     channels text NOT NULL CHECK (channels IN ('rgb', 'bgr')),
-    length integer NOT NULL,
+    length integer NOT NULL CHECK (length BETWEEN 1 AND 65536),
     created timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by name NOT NULL DEFAULT current_user
 );
 COMMENT ON TABLE imagehash.image_model IS
-    'networks that turn an image into an embedding, entered by image_model_create(); rows never change';
+    'networks that turn an image into an embedding, entered by image_model_create(); rows never change. Only superusers may '
+    'INSERT, whatever is granted: a network is code that the server runs. It must belong to a superuser';
 COMMENT ON COLUMN imagehash.image_model.file IS
     'TorchScript file on the server; one without a directory is shipped with the extension';
 COMMENT ON COLUMN imagehash.image_model.sha256 IS 'of the file; another file at that path is refused';
@@ -583,10 +592,10 @@ COMMENT ON COLUMN imagehash.image_model.length IS 'values of an embedding';
 
 CREATE TABLE imagehash.hasher (
     name text COLLATE "C" PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 48),
-    bits integer NOT NULL,
-    method text NOT NULL,
+    bits integer NOT NULL CHECK (bits BETWEEN 8 AND 1024 AND bits % 8 = 0),
+    method text NOT NULL CHECK (method ~ '^semantic-[0-9a-f]{8}$' AND method !~ '^semantic-0000'),
     model_sha256 bytea NOT NULL CHECK (octet_length(model_sha256) = 32),
-    weights bytea,
+    weights bytea CHECK (weights IS NOT NULL OR name = '@SHIPPED_HASHER@'),
     recipe jsonb NOT NULL DEFAULT '{}',
     quality jsonb NOT NULL DEFAULT '{}',
     created timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -596,11 +605,14 @@ CREATE TABLE imagehash.hasher (
 ALTER TABLE imagehash.hasher ALTER weights SET STORAGE EXTERNAL;
 COMMENT ON TABLE imagehash.hasher IS
     'what turns an embedding into bits, entered by train_hasher() and hasher_import(); rows never change; who may SELECT '
-    'may hash with them';
+    'the table, or its column name, may hash with them. Whoever holds EXECUTE WITH GRANT OPTION on imagehash."hasher NAME"() '
+    'owns the hasher NAME; only the owner of the table may INSERT and DELETE, whatever is granted';
 COMMENT ON COLUMN imagehash.hasher.method IS 'of its hashes, as imagehash_method() says it';
 COMMENT ON COLUMN imagehash.hasher.model_sha256 IS 'of the network whose embeddings it takes: image_model.sha256';
 COMMENT ON COLUMN imagehash.hasher.weights IS
     'a file of the format in src/vision/hasher.h; null: shipped with the extension, in a file';
+COMMENT ON COLUMN imagehash.hasher.created_by IS
+    'the name, at that time, of the role that entered it; for people: what it owns is said by grants (\df imagehash.hasher*)';
 COMMENT ON COLUMN imagehash.hasher.recipe IS 'how it was trained, or where it came from';
 COMMENT ON COLUMN imagehash.hasher.quality IS 'as measured when it was trained';
 
@@ -619,14 +631,15 @@ CREATE FUNCTION imagehash.keep_catalogue_rows() RETURNS trigger
     AS 'MODULE_PATHNAME', 'imagehash_keep_catalogue_rows' LANGUAGE C;
 COMMENT ON FUNCTION imagehash.keep_catalogue_rows() IS
     'trigger: refuses UPDATE and TRUNCATE (55000); refuses DELETE of what is shipped (55000) or used (2BP01); leaves out what '
-    'is shipped and there already, which a subscription brings';
+    'is shipped and there already, which a subscription brings; refuses INSERT of models but by superusers, and other INSERT '
+    'and DELETE but by the owner of the table (42501)';
 CREATE FUNCTION imagehash.carry_catalogue_rows() RETURNS trigger
     AS 'MODULE_PATHNAME', 'imagehash_carry_catalogue_rows' LANGUAGE C
-    SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET extra_float_digits = 1 SET bytea_output = 'hex';
+    SET datestyle = 'ISO' SET extra_float_digits = 1 SET bytea_output = 'hex';
 COMMENT ON FUNCTION imagehash.carry_catalogue_rows() IS
     'trigger: keeps a function beside each row, imagehash."hasher NAME"() or imagehash."image_model NAME"(), that returns '
-    'it: pg_restore makes functions before it fills tables, so generated columns find their hasher; and tells other sessions';
+    'it: pg_restore makes functions before it fills tables, so generated columns find their hasher; and tells other sessions. '
+    'Its work is done as the owner of the table';
 REVOKE ALL ON FUNCTION imagehash.keep_catalogue_rows(), imagehash.carry_catalogue_rows() FROM PUBLIC;
 
 CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE ON imagehash.image_model
@@ -657,8 +670,8 @@ COMMENT ON FUNCTION image_model_create(text, text, text, jsonb) IS
     'side (pixels, 8 to 2048); short_side (default side; the image''s short side becomes this and the centre is cut out; 0: '
     'squashed to side x side); mean, std (a number or [red, green, blue], of pixels from 0 to 255: input = (pixel - mean) / '
     'std; 255 times what torchvision says); channels (rgb or bgr, default rgb); layout (nchw). Loading a file runs what is '
-    'in it, so superusers only. Errors: 42501, 42710 name or file exists already, 42602 name, 22023 recipe or sha256, 58P01 file, XX001 '
-    'another file or no such network';
+    'in it, so superusers only. Errors: 42501, 42710 name or file exists already, 42602 name, 22023 recipe or sha256, 55000 '
+    'the table belongs to no superuser, 58P01 file, XX001 another file or no such network';
 
 CREATE FUNCTION drop_image_model(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'imagehash_drop_image_model' LANGUAGE C VOLATILE STRICT;
@@ -672,13 +685,14 @@ CREATE FUNCTION hasher_import(name text, model text, weights bytea, recipe jsonb
 COMMENT ON FUNCTION hasher_import(text, text, bytea, jsonb) IS
     'enters a hasher made elsewhere in imagehash.hasher and returns the method of its hashes. weights: a file of the format '
     'in src/vision/hasher.h, as the column weights of another database holds it; recipe is kept as it is. EXECUTE is '
-    'granted by the owner. Errors: 42710 the name exists, 42602 bad name, 42704 no such model, 22023 weights';
+    'granted by the owner. Who calls it owns the hasher: EXECUTE WITH GRANT OPTION on imagehash."hasher NAME"(). Errors: 42710 the name exists, 42602 bad name, 42704 no such model, 22023 weights';
 REVOKE ALL ON FUNCTION hasher_import(text, text, bytea, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION drop_hasher(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'imagehash_drop_hasher' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION drop_hasher(text) IS
-    'removes a hasher; who created it, superusers and the owner of the extension. Refused (2BP01, listed in the detail) '
+    'removes a hasher; its owner, superusers and the owner of the extension. Its owner is whoever holds EXECUTE WITH GRANT OPTION '
+    'on imagehash."hasher NAME"(): who made it, and to whom he grants that. Refused (2BP01, listed in the detail) '
     'while something names it as a constant and calls semantic_hash, embedding_hash or another function that hashes, itself or through functions and '
     'operators: generated columns, defaults, indexes, constraints, domains, views, materialized views, rules, triggers and '
     'their arguments, policies, statistics, partition keys, bodies of functions. Waits for transactions that hash with it, and '
@@ -747,4 +761,6 @@ COMMENT ON FUNCTION evaluate_hasher(text, text, jsonb) IS
     'correlation: mean |correlation| of two bits; 0 is best. Null where a measure does not exist or there are no labels. '
     'options: k (1000), precision_k (10), radius (bits / 4), queries (a number, or a share below 1; default 10 % of the rows '
     'and at most 500), and seed, max_rows, memory, on_error as of train_hasher. The same seed and rows in the same order give '
-    'the same answer. Errors: 42704 no such hasher; those of train_hasher';
+    'the same answer. EXECUTE is granted by the owner: the option memory says how much of the server''s it takes. Errors: 42704 '
+    'no such hasher; those of train_hasher';
+REVOKE ALL ON FUNCTION evaluate_hasher(text, text, jsonb) FROM PUBLIC;

@@ -16,8 +16,7 @@ extern "C" {
 #include "catalog/pg_authid.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "utils/acl.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -29,7 +28,7 @@ extern "C" {
 
 namespace imagehash::pg {
 
-// Columns of the two tables, from 0.
+// Columns of the two tables, from 0. Later versions may add some behind them.
 enum ModelColumn {
     kModelName,
     kModelFile,
@@ -40,7 +39,8 @@ enum ModelColumn {
     kModelScale,
     kModelChannels,
     kModelLength,
-    kModelColumns
+    kModelCreated,
+    kModelCreatedBy
 };
 enum HasherColumn {
     kHasherName,
@@ -51,7 +51,22 @@ enum HasherColumn {
     kHasherRecipe,
     kHasherQuality,
     kHasherCreated,
-    kHasherColumns
+    kHasherCreatedBy
+};
+struct Column {
+    const char *name;
+    Oid type;
+};
+static const Column model_columns[] = {
+    {"name", TEXTOID},           {"file", TEXTOID},       {"sha256", BYTEAOID},
+    {"side", INT4OID},           {"short_side", INT4OID}, {"mean", FLOAT4ARRAYOID},
+    {"scale", FLOAT4ARRAYOID},   {"channels", TEXTOID},   {"length", INT4OID},
+    {"created", TIMESTAMPTZOID}, {"created_by", NAMEOID},
+};
+static const Column hasher_columns[] = {
+    {"name", TEXTOID},          {"bits", INT4OID},           {"method", TEXTOID},
+    {"model_sha256", BYTEAOID}, {"weights", BYTEAOID},       {"recipe", JSONBOID},
+    {"quality", JSONBOID},      {"created", TIMESTAMPTZOID}, {"created_by", NAMEOID},
 };
 constexpr int kMaxColumns = 16;
 
@@ -99,8 +114,10 @@ static Oid current_hasher_table() {
     return hasher_table;
 }
 
+// SELECT on the table, or on its column "name".
 static void require_select(Oid table) {
-    if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+    if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+        pg_attribute_aclcheck(table, 1, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
         aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
 }
 
@@ -110,10 +127,22 @@ void require_use_of_hashers() {
 
 // --- reading rows ------------------------------------------------------------------------------------------
 
+static const Column *columns_of(CatalogueTable which, int *count) {
+    bool hasher = which == CatalogueTable::hasher;
+    *count = hasher ? static_cast<int>(lengthof(hasher_columns)) : static_cast<int>(lengthof(model_columns));
+    return hasher ? hasher_columns : model_columns;
+}
+
 // The columns of a tuple, in the current memory context.
-static void take_row(HeapTuple tuple, TupleDesc descriptor, Row *row) {
-    if (descriptor->natts > kMaxColumns)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("unexpected columns in a catalogue table")));
+static void take_row(CatalogueTable which, HeapTuple tuple, TupleDesc descriptor, Row *row) {
+    int count;
+    const Column *columns = columns_of(which, &count);
+    bool good = descriptor->natts >= count && descriptor->natts <= kMaxColumns;
+    for (int i = 0; good && i < count; i++) good = TupleDescAttr(descriptor, i)->atttypid == columns[i].type;
+    if (!good)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("table imagehash.%s does not have the columns that imagehash made",
+                               name_of(which))));
     heap_deform_tuple(heap_copytuple(tuple), descriptor, row->values, row->nulls);
 }
 
@@ -126,46 +155,33 @@ static bool scan_table(CatalogueTable which, int column, RegProcedure equals, Da
     SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
     bool found = HeapTupleIsValid(tuple);
-    if (found) take_row(tuple, RelationGetDescr(table), row);
+    if (found) take_row(which, tuple, RelationGetDescr(table), row);
     systable_endscan(scan);
     table_close(table, AccessShareLock);
     return found;
 }
 
-// The row that function returns, if it is of the kind and by the owner of the tables.
-static bool call_function(HeapTuple procedure, Oid table, Row *row) {
-    Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(procedure));
-    if (form->prorettype != get_rel_type_id(table) || form->proretset || form->prokind != PROKIND_FUNCTION ||
-        form->pronargs != 0 || form->proowner != owner_of(table))
-        return false;
-    HeapTupleHeader header = DatumGetHeapTupleHeader(OidFunctionCall0(form->oid));
+// The row that a function beside it returns.
+static void call_function(CatalogueTable which, Oid function, Row *row) {
+    HeapTupleHeader header = DatumGetHeapTupleHeader(OidFunctionCall0(function));
     TupleDesc descriptor =
         lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
     HeapTupleData tuple = {};
     tuple.t_len = HeapTupleHeaderGetDatumLength(header);
     tuple.t_data = header;
-    take_row(&tuple, descriptor, row);
+    take_row(which, &tuple, descriptor, row);
     ReleaseTupleDesc(descriptor);
-    return true;
 }
 
-// The row that the function beside it returns.
 static bool ask_function(CatalogueTable which, const char *name, Row *row) {
-    Oid table = catalogue_table(which);
-    char *function = psprintf("%s %s", name_of(which), name);
-    if (strlen(function) >= NAMEDATALEN) return false;
-    HeapTuple procedure = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(function),
-                                          PointerGetDatum(buildoidvector(nullptr, 0)),
-                                          ObjectIdGetDatum(get_rel_namespace(table)));
-    if (!HeapTupleIsValid(procedure)) return false;
-    bool found = call_function(procedure, table, row);
-    ReleaseSysCache(procedure);
-    return found;
+    Oid function = function_beside(which, name);
+    if (OidIsValid(function)) call_function(which, function, row);
+    return OidIsValid(function);
 }
 
 // The same for a model of which we know the bytes.
 static bool ask_functions_for_model(bytea *sha256, Row *row) {
-    Oid table = catalogue_table(CatalogueTable::image_model);
+    Oid table = catalogue_table(CatalogueTable::image_model), owner = owner_of(table);
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_proc_pronamespace, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(get_rel_namespace(table)));
@@ -173,10 +189,14 @@ static bool ask_functions_for_model(bytea *sha256, Row *row) {
     SysScanDesc scan = systable_beginscan(procedures, InvalidOid, false, nullptr, 1, &key);
     HeapTuple procedure;
     bool found = false;
-    while (!found && HeapTupleIsValid(procedure = systable_getnext(scan)))
+    while (!found && HeapTupleIsValid(procedure = systable_getnext(scan))) {
+        Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(procedure));
+        if (!is_function_beside(form, table, owner)) continue;
+        call_function(CatalogueTable::image_model, form->oid, row);
         found =
-            call_function(procedure, table, row) && !row->nulls[kModelSha256] &&
+            !row->nulls[kModelSha256] &&
             DatumGetBool(DirectFunctionCall2(byteaeq, row->values[kModelSha256], PointerGetDatum(sha256)));
+    }
     systable_endscan(scan);
     table_close(procedures, AccessShareLock);
     return found;
@@ -186,11 +206,48 @@ static bool find_row(CatalogueTable which, const char *name, Row *row) {
     return scan_table(which, 0, F_TEXTEQ, CStringGetTextDatum(name), row) || ask_function(which, name, row);
 }
 
-// A row that was written by hand, past what the functions check.
-[[noreturn]] static void bad_row(CatalogueTable which, const char *name) {
+// A row that was written by hand, past what constraints, triggers and functions check. `detail` says what is
+// wrong.
+[[noreturn]] static void bad_row(CatalogueTable which, const char *name, const char *detail) {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("row \"%s\" of imagehash.%s is not as imagehash wrote it", name, name_of(which))));
+                    errmsg("row \"%s\" of imagehash.%s is not as imagehash wrote it", name, name_of(which)),
+                    errdetail_internal("%s", detail)));
     pg_unreachable();
+}
+
+static const char *name_in(const Row *row) {
+    return row->nulls[0] ? "" : TextDatumGetCString(row->values[0]);
+}
+
+// The same for the value of a column.
+[[noreturn]] static void bad_value(CatalogueTable which, const Row *row, int number) {
+    constexpr int kShown = 100;  // bytes
+    int count;
+    const Column *column = columns_of(which, &count) + number;
+    char *value = pstrdup("null");
+    if (!row->nulls[number] && column->type == BYTEAOID) {
+        value = psprintf("of %d bytes",
+                         static_cast<int>(VARSIZE_ANY_EXHDR(DatumGetByteaPP(row->values[number]))));
+    } else if (!row->nulls[number]) {
+        Oid output;
+        bool is_varlena;
+        getTypeOutputInfo(column->type, &output, &is_varlena);
+        value = OidOutputFunctionCall(output, row->values[number]);
+        value[pg_mbcliplen(value, static_cast<int>(strlen(value)), kShown)] = '\0';
+        value = psprintf("\"%s\"", value);
+    }
+    bad_row(which, name_in(row), psprintf("Column \"%s\" is %s.", column->name, value));
+}
+
+static void check_not_null(CatalogueTable which, const Row *row) {
+    int count;
+    columns_of(which, &count);
+    for (int i = 0; i < count; i++)
+        if (row->nulls[i]) bad_value(which, row, i);
+}
+
+static bool is_catalogue_name(const char *name) {
+    return name[0] != '\0' && strlen(name) <= kMaxCatalogueName;
 }
 
 static bool take_sha256(Datum value, uint8 sha256[kSha256Bytes]) {
@@ -219,20 +276,55 @@ static void shipped_model_row(ModelRow *row) {
     row->length = vision::kShippedLength;
 }
 
+static ModelColumn column_of(vision::RecipeFault fault) {
+    switch (fault) {
+        case vision::RecipeFault::side:
+            return kModelSide;
+        case vision::RecipeFault::mean:
+            return kModelMean;
+        case vision::RecipeFault::scale:
+            return kModelScale;
+        case vision::RecipeFault::short_side:
+        case vision::RecipeFault::short_side_below_side:
+        case vision::RecipeFault::none:
+            break;
+    }
+    return kModelShortSide;
+}
+
 static void take_model(const Row *from, ModelRow *row) {
+    constexpr CatalogueTable which = CatalogueTable::image_model;
     *row = {};
-    for (int i = 0; i < kModelColumns; i++)
-        if (from->nulls[i]) bad_row(CatalogueTable::image_model, "");
-    strlcpy(row->name, TextDatumGetCString(from->values[kModelName]), NAMEDATALEN);
+    check_not_null(which, from);
+    const char *name = TextDatumGetCString(from->values[kModelName]);
+    const char *channels = TextDatumGetCString(from->values[kModelChannels]);
     row->path = TextDatumGetCString(from->values[kModelFile]);
     row->recipe.side = DatumGetInt32(from->values[kModelSide]);
     row->recipe.short_side = DatumGetInt32(from->values[kModelShortSide]);
-    row->recipe.bgr = strcmp(TextDatumGetCString(from->values[kModelChannels]), "bgr") == 0;
+    row->recipe.bgr = strcmp(channels, "bgr") == 0;
     row->length = DatumGetInt32(from->values[kModelLength]);
-    if (!take_sha256(from->values[kModelSha256], row->sha256) ||
-        !take_colours(from->values[kModelMean], row->recipe.mean) ||
-        !take_colours(from->values[kModelScale], row->recipe.scale) || row->path[0] != '/')
-        bad_row(CatalogueTable::image_model, row->name);
+    if (!is_catalogue_name(name)) bad_value(which, from, kModelName);
+    strlcpy(row->name, name, NAMEDATALEN);
+    if (row->path[0] != '/') bad_value(which, from, kModelFile);
+    if (!take_sha256(from->values[kModelSha256], row->sha256)) bad_value(which, from, kModelSha256);
+    if (!take_colours(from->values[kModelMean], row->recipe.mean)) bad_value(which, from, kModelMean);
+    if (!take_colours(from->values[kModelScale], row->recipe.scale)) bad_value(which, from, kModelScale);
+    vision::RecipeFault fault = vision::fault_of(row->recipe);
+    if (fault != vision::RecipeFault::none) bad_value(which, from, column_of(fault));
+    if (!row->recipe.bgr && strcmp(channels, "rgb") != 0) bad_value(which, from, kModelChannels);
+    if (row->length < 1 || row->length > vision::kMaxEmbeddingLength) bad_value(which, from, kModelLength);
+}
+
+// Its owner can switch off the trigger that asks for a superuser.
+void require_trusted_models() {
+    Oid table = catalogue_table(CatalogueTable::image_model), owner = owner_of(table);
+    if (superuser_arg(owner)) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("registered models cannot be used while \"%s\", who is no superuser, owns table "
+                           "imagehash.image_model",
+                           GetUserNameFromId(owner, false)),
+                    errdetail("A registered network is code that runs with the rights of the server."),
+                    errhint("Give it to a superuser: ALTER TABLE imagehash.image_model OWNER TO ...")));
 }
 
 void find_model(const char *name, ModelRow *row) {
@@ -242,6 +334,7 @@ void find_model(const char *name, ModelRow *row) {
         shipped_model_row(row);
         return;
     }
+    require_trusted_models();
     lock_catalogue_name(table, name, AccessShareLock);
     Row found;
     if (find_row(CatalogueTable::image_model, name, &found))
@@ -258,8 +351,7 @@ static const LoadedModel *load_shipped_model() {
 }
 
 // By its bytes and recipe: what a name means is asked each time, and a file that is loaded is not read again.
-static const LoadedModel *load_model(const ModelRow *row) {
-    if (!row->path) return load_shipped_model();
+static const LoadedModel *load_registered_model(const ModelRow *row) {
     for (CachedModel *cached = cached_models; cached; cached = cached->next)
         if (memcmp(cached->sha256, row->sha256, kSha256Bytes) == 0 &&
             memcmp(&cached->recipe, &row->recipe, sizeof(cached->recipe)) == 0)
@@ -280,6 +372,16 @@ static const LoadedModel *load_model(const ModelRow *row) {
     return &cached->loaded;
 }
 
+static const LoadedModel *load_model(const ModelRow *row) {
+    if (!row->path) return load_shipped_model();
+    const LoadedModel *model = load_registered_model(row);
+    if (model->length != row->length)
+        bad_row(CatalogueTable::image_model, row->name,
+                psprintf("Column \"length\" is \"%d\", and its network makes embeddings of %d values.",
+                         row->length, model->length));
+    return model;
+}
+
 const LoadedModel *model_by_name(const char *name) {
     ModelRow row;
     find_model(name, &row);
@@ -296,6 +398,7 @@ static bool model_by_sha256(const uint8 sha256[kSha256Bytes], ModelRow *row) {
     if (!scan_table(CatalogueTable::image_model, kModelSha256, F_BYTEAEQ, PointerGetDatum(wanted), &found) &&
         !ask_functions_for_model(wanted, &found))
         return false;
+    require_trusted_models();
     take_model(&found, row);
     return true;
 }
@@ -312,24 +415,32 @@ const LoadedModel *model_of_hasher(const HasherRow *hasher) {
                  errhint("A superuser registers it with image_model_create(). Embeddings can be hashed "
                          "without it.")));
     }
-    return load_model(&row);
+    const LoadedModel *model = load_model(&row);
+    if (model->length != hasher->input)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED),
+                 errmsg("hasher \"%s\" does not fit its model \"%s\"", hasher->name, row.name),
+                 errdetail("The hasher takes embeddings of %d values, the model makes %d.", hasher->input,
+                           model->length)));
+    return model;
 }
 
 // --- hashers -----------------------------------------------------------------------------------------------
 
 static void take_hasher(const Row *from, CachedHasher *hasher) {
+    constexpr CatalogueTable which = CatalogueTable::hasher;
     HasherRow *row = &hasher->row;
-    const int needed[] = {kHasherName,  kHasherBits,    kHasherMethod,
-                          kHasherModel, kHasherWeights, kHasherCreated};
-    for (int column : needed)
-        if (from->nulls[column]) bad_row(CatalogueTable::hasher, "");
-    strlcpy(row->name, TextDatumGetCString(from->values[kHasherName]), NAMEDATALEN);
+    check_not_null(which, from);
+    const char *name = TextDatumGetCString(from->values[kHasherName]);
+    if (!is_catalogue_name(name)) bad_value(which, from, kHasherName);
+    strlcpy(row->name, name, NAMEDATALEN);
     row->bits = DatumGetInt32(from->values[kHasherBits]);
+    if (row->bits < kMinBits || row->bits > kMaxBits || row->bits % 8 != 0)
+        bad_value(which, from, kHasherBits);
+    if (!semantic_method_from_name(TextDatumGetCString(from->values[kHasherMethod]), &row->method))
+        bad_value(which, from, kHasherMethod);
+    if (!take_sha256(from->values[kHasherModel], row->model_sha256)) bad_value(which, from, kHasherModel);
     hasher->created = DatumGetTimestampTz(from->values[kHasherCreated]);
-    char *method = TextDatumGetCString(from->values[kHasherMethod]);
-    if (!semantic_method_from_name(method, &row->method) ||
-        !take_sha256(from->values[kHasherModel], row->model_sha256))
-        bad_row(CatalogueTable::hasher, row->name);
 }
 
 static bool same_hasher(const CachedHasher *a, const CachedHasher *b) {
@@ -346,12 +457,19 @@ static void load_weights(Datum value, CachedHasher *cached) {
     bytea *weights = DatumGetByteaPP(value);
     vision::Bytes file = {reinterpret_cast<uint8_t *>(VARDATA_ANY(weights)), VARSIZE_ANY_EXHDR(weights)};
     LoadedHasher *loaded = &cached->loaded;
-    check_status(vision::load_hasher(file, &loaded->hasher, &loaded->shape));
+    vision::Status status = vision::load_hasher(file, &loaded->hasher, &loaded->shape);
+    if (status.kind == vision::ErrorKind::bad_model)
+        bad_row(CatalogueTable::hasher, cached->row.name,
+                psprintf("Column \"weights\" is no hasher: %s.", status.message));
+    check_status(status);
     loaded->method = cached->row.method;
+    cached->row.input = loaded->shape.input;
     cached->is_loaded = true;
     if (loaded->shape.bits != cached->row.bits) {
         unload(cached);
-        bad_row(CatalogueTable::hasher, cached->row.name);
+        bad_row(CatalogueTable::hasher, cached->row.name,
+                psprintf("Column \"bits\" is \"%d\", and its weights make %d.", cached->row.bits,
+                         loaded->shape.bits));
     }
 }
 
@@ -405,6 +523,7 @@ const LoadedHasher *hasher_by_name(const char *name, HasherRow *row) {
         if (row) {
             *row = {};
             strlcpy(row->name, name, NAMEDATALEN);
+            row->input = shipped_hasher()->shape.input;
             row->bits = shipped_hasher()->shape.bits;
             row->method = shipped_hasher()->method;
             sha256_from_text(IMAGEHASH_NETWORK_SHA256, kSha256Digits, row->model_sha256);

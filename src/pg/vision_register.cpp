@@ -287,6 +287,7 @@ IMAGEHASH_FUNCTION(imagehash_image_model_create) {
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be superuser to register a model"),
                  errdetail("Loading a TorchScript file runs what is in it, inside the server.")));
+    pg::require_trusted_models();
     pg::check_catalogue_name("model", name);
     vision::InputRecipe recipe;
     pg::read_recipe(PG_GETARG_JSONB_P(3), &recipe);

@@ -138,7 +138,7 @@ CREATE FUNCTION of_another(e real[]) RETURNS imagehash LANGUAGE sql AS $f$ SELEC
 
 SELECT refused(), refused('function');
 SET LOCAL standard_conforming_strings = off;
-SELECT refused() LIKE '%materialized view hashed uses it%' AS hashed;
+SELECT refused() LIKE '%materialized view public.hashed uses it%' AS hashed;
 ROLLBACK;
 INSERT INTO item SELECT i, array_fill(i::real, '{16}') FROM generate_series(-3, 3) i;
 SELECT id, h FROM item ORDER BY id;

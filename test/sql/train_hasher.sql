@@ -150,7 +150,11 @@ RESET ROLE;
 GRANT SELECT ON item TO imagehash_trainer;
 SET ROLE imagehash_trainer;
 SELECT rows FROM train_hasher('theirs', 'SELECT embedding FROM item', 8, '{"method": "random"}');
--- ... in both: to measure takes SELECT on what is measured and on the hashers, to train SELECT on the models
+-- ... in both: to measure takes EXECUTE, SELECT on what is measured and on the hashers, to train SELECT on the models
+SELECT sqlstate_of($$SELECT evaluate_hasher('theirs', 'SELECT embedding FROM item')$$);
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION evaluate_hasher TO imagehash_trainer;
+SET ROLE imagehash_trainer;
 SELECT count(*) FROM evaluate_hasher('theirs', 'SELECT embedding FROM item');
 SELECT sqlstate_of($$SELECT evaluate_hasher('theirs', 'SELECT image FROM photo')$$);
 RESET ROLE;

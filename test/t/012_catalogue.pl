@@ -30,6 +30,14 @@ $node->safe_psql(
 	SELECT image_model_create('tiny', '$model', encode(sha256(pg_read_binary_file('$model')), 'hex'),
 		'{"side": 32, "mean": [1.5, 0, 0.1], "std": 255, "channels": "bgr"}');
 	SELECT hasher_import('my "own" hasher''s', 'tiny', '\\x$hex', '{"seed": 1}');
+	CREATE ROLE maker;
+	CREATE ROLE stranger;
+	CREATE ROLE admin SUPERUSER LOGIN;
+	GRANT USAGE ON SCHEMA ext TO maker, stranger;
+	GRANT EXECUTE ON FUNCTION hasher_import TO maker;
+	SET ROLE maker;
+	SELECT hasher_import('maker''s', 'tiny', '\\x$hex');
+	RESET ROLE;
 	CREATE SCHEMA app;
 	CREATE TABLE app.item (id int, e real[], photo bytea,
 		h imagehash(16) GENERATED ALWAYS AS (embedding_hash(e, 'my "own" hasher''s')) STORED,
@@ -60,6 +68,29 @@ is($node->safe_psql($_, $contents), $expected, "$_: tables, hashes and catalogue
 command_ok([ 'pg_restore', '-e', '--schema-only', '-d', $node->connstr('schema_only'), "$directory/custom" ], 'restore of the schema alone');
 is( $node->safe_psql('schema_only', q(INSERT INTO app.item (id, e) VALUES (1, array_fill(1::real, '{16}')) RETURNING h)),
 	$node->safe_psql('postgres', 'SELECT h FROM app.item WHERE id = 2'), 'with the schema comes the hasher');
+
+# Whose a hasher is comes with the grants of a dump, also where another superuser restores it; without grants it is the
+# extension owner's alone.
+sub may_drop
+{
+	my ($database, $role) = @_;
+	my ($result, $output, $error) = $node->psql($database, "BEGIN; SET LOCAL ROLE $role; SELECT ext.drop_hasher('maker''s'); ROLLBACK");
+	return $error =~ /must be owner of hasher "maker's"/ ? 'no' : $error eq '' ? 'yes' : $error;
+}
+$node->safe_psql('postgres', 'CREATE DATABASE no_grants');
+$node->safe_psql('postgres', 'CREATE DATABASE plain_no_grants');
+$node->safe_psql('postgres', 'CREATE DATABASE by_admin');
+command_ok([ 'pg_restore', '-e', '-x', '-d', $node->connstr('no_grants'), "$directory/custom" ], 'restore, custom, without grants');
+command_ok([ 'pg_dump', '-x', '-f', "$directory/plain_no_grants.sql", $connection ], 'pg_dump, plain, without grants');
+command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$directory/plain_no_grants.sql", $node->connstr('plain_no_grants') ], 'restore, plain, without grants');
+command_ok([ 'pg_restore', '-e', '-U', 'admin', '-d', $node->connstr('by_admin'), "$directory/custom" ], 'restore by another superuser');
+$node->safe_psql($_, 'GRANT USAGE ON SCHEMA ext TO PUBLIC') for qw(no_grants plain_no_grants);
+is(may_drop($_, 'maker'), 'yes', "$_: who made a hasher owns it") for qw(postgres plain custom parallel by_admin);
+is(may_drop($_, 'maker'), 'no', "$_: nobody but the owner of the extension owns it") for qw(no_grants plain_no_grants);
+is(may_drop($_, 'postgres'), 'yes', "$_: the owner of the extension may drop it") for qw(postgres no_grants plain_no_grants);
+is(may_drop($_, 'stranger'), 'no', "$_: others may not drop it") for qw(postgres plain custom parallel by_admin no_grants plain_no_grants);
+is($node->safe_psql($_, $contents), $expected, "$_: everything else is as it was") for qw(no_grants plain_no_grants by_admin);
+
 my ($result, $output, $error) = $node->psql('plain', 'DROP EXTENSION imagehash');
 like($error, qr/other objects depend on it/, 'the extension does not go while there are hashers, but with CASCADE');
 
