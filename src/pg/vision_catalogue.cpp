@@ -388,19 +388,44 @@ const LoadedModel *model_by_name(const char *name) {
     return load_model(&row);
 }
 
-static bool model_by_sha256(const uint8 sha256[kSha256Bytes], ModelRow *row) {
-    shipped_model_row(row);
-    if (memcmp(row->sha256, sha256, kSha256Bytes) == 0) return true;
+// A registered one.
+static bool find_row_of_network(const uint8 sha256[kSha256Bytes], Row *row) {
     bytea *wanted = static_cast<bytea *>(palloc(VARHDRSZ + kSha256Bytes));
     SET_VARSIZE(wanted, VARHDRSZ + kSha256Bytes);
     memcpy(VARDATA(wanted), sha256, kSha256Bytes);
+    return scan_table(CatalogueTable::image_model, kModelSha256, F_BYTEAEQ, PointerGetDatum(wanted), row) ||
+           ask_functions_for_model(wanted, row);
+}
+
+static bool model_by_sha256(const uint8 sha256[kSha256Bytes], ModelRow *row) {
+    shipped_model_row(row);
+    if (memcmp(row->sha256, sha256, kSha256Bytes) == 0) return true;
     Row found;
-    if (!scan_table(CatalogueTable::image_model, kModelSha256, F_BYTEAEQ, PointerGetDatum(wanted), &found) &&
-        !ask_functions_for_model(wanted, &found))
-        return false;
+    if (!find_row_of_network(sha256, &found)) return false;
     require_trusted_models();
     take_model(&found, row);
     return true;
+}
+
+static void check_fits(const HasherRow *hasher, const char *model, int length) {
+    if (hasher->input == length) return;
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("hasher \"%s\" does not fit its model \"%s\"", hasher->name, model),
+                    errdetail("The hasher takes embeddings of %d values, the model makes %d.", hasher->input,
+                              length)));
+}
+
+// What the row of a hasher's model says, without loading its network; 0 where it is not registered (yet):
+// embeddings can be hashed all the same.
+static int registered_length(const HasherRow *hasher, const char **model) {
+    Row row;
+    *model = IMAGEHASH_NETWORK_NAME;
+    ModelRow shipped;
+    shipped_model_row(&shipped);
+    if (memcmp(shipped.sha256, hasher->model_sha256, kSha256Bytes) == 0) return shipped.length;
+    if (!find_row_of_network(hasher->model_sha256, &row) || row.nulls[kModelLength]) return 0;
+    *model = name_in(&row);
+    return DatumGetInt32(row.values[kModelLength]);
 }
 
 const LoadedModel *model_of_hasher(const HasherRow *hasher) {
@@ -416,12 +441,7 @@ const LoadedModel *model_of_hasher(const HasherRow *hasher) {
                          "without it.")));
     }
     const LoadedModel *model = load_model(&row);
-    if (model->length != hasher->input)
-        ereport(ERROR,
-                (errcode(ERRCODE_DATA_CORRUPTED),
-                 errmsg("hasher \"%s\" does not fit its model \"%s\"", hasher->name, row.name),
-                 errdetail("The hasher takes embeddings of %d values, the model makes %d.", hasher->input,
-                           model->length)));
+    check_fits(hasher, row.name, model->length);
     return model;
 }
 
@@ -510,7 +530,11 @@ static CachedHasher *look_up_hasher(const char *name, CachedHasher *cached) {
         unload(cached);
         cached->row = now.row;
         cached->created = now.created;
+        const char *model;
+        int length = registered_length(&cached->row, &model);
         load_weights(row.values[kHasherWeights], cached);
+        if (length != 0 && length != cached->row.input) unload(cached);
+        if (!cached->is_loaded) check_fits(&cached->row, model, length);
     }
     cached->seen = seen;
     return cached;

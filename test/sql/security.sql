@@ -162,6 +162,9 @@ END $$;
 SELECT read_model(change) FROM odd_model UNION ALL SELECT read_model('{"created_by": null}');
 SELECT read_hasher(change) FROM odd_hasher UNION ALL SELECT read_hasher(change) FROM (VALUES ('{"created_by": null}'::jsonb), ('{"weights": "\\x49"}'),
     ('{"bits": 16}'), (jsonb_build_object('weights', hasher_of(17, 8))), (jsonb_build_object('name', repeat('x', 49)))) v (change);
+-- ... of an embedding, too, for which no network is loaded
+INSERT INTO imagehash.hasher SELECT (hasher_with(jsonb_build_object('weights', hasher_of(17, 8)))).*;
+SELECT error_of($$SELECT semantic_hash(array_fill(1::real, '{17}'), 'odd')$$);
 -- a length that is not the network's
 DELETE FROM imagehash.image_model WHERE name = 'tiny';
 INSERT INTO imagehash.image_model SELECT (model_with(jsonb_build_object('name', 'tiny', 'file', :'tiny', 'sha256', '\x' || :'sha', 'length', 17))).*;
