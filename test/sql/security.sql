@@ -61,10 +61,10 @@ END $do$;
 RESET ROLE;
 SELECT count(*) > 100 AS many FROM pg_operator WHERE oprnamespace = 'hostile'::regnamespace;
 -- What else it finds: expressions, and one in an index that says || and means PostgreSQL's.
-CREATE VIEW hashed AS SELECT semantic_hash(array_fill(1::real, '{16}'), 'x');
+CREATE VIEW hashed AS SELECT embedding_hash(array_fill(1::real, '{16}'), 'x');
 CREATE FUNCTION same(h imagehash) RETURNS imagehash IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN (h::text || '')::public.imagehash; END $$;
 CREATE INDEX item_h ON item USING hamming (h);
-CREATE TABLE other AS SELECT id, semantic_hash(array_fill(id::real, '{1280}')) AS h FROM item;
+CREATE TABLE other AS SELECT id, embedding_hash(array_fill(id::real, '{1280}')) AS h FROM item;
 CREATE INDEX other_same ON other USING hamming (same(h));
 
 SET ROLE imagehash_joe;
@@ -75,7 +75,7 @@ SELECT metric FROM evaluate_hasher('t', 'SELECT e FROM item ORDER BY id') LIMIT 
 CALL imagehash.rehash('item', 'h', 'e', 'j');
 SELECT imagehash_index_check('item_h', true);
 SELECT imagehash_index_check('other_same', true);
-SELECT semantic_hash(ARRAY[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]::real[], 'j');
+SELECT embedding_hash(ARRAY[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]::real[], 'j');
 SELECT drop_hasher('j');
 SELECT drop_hasher('t');
 RESET ROLE;
@@ -164,7 +164,7 @@ SELECT read_hasher(change) FROM odd_hasher UNION ALL SELECT read_hasher(change) 
     ('{"bits": 16}'), (jsonb_build_object('weights', hasher_of(17, 8))), (jsonb_build_object('name', repeat('x', 49)))) v (change);
 -- ... of an embedding, too, for which no network is loaded
 INSERT INTO imagehash.hasher SELECT (hasher_with(jsonb_build_object('weights', hasher_of(17, 8)))).*;
-SELECT error_of($$SELECT semantic_hash(array_fill(1::real, '{17}'), 'odd')$$);
+SELECT error_of($$SELECT embedding_hash(array_fill(1::real, '{17}'), 'odd')$$);
 -- a length that is not the network's
 DELETE FROM imagehash.image_model WHERE name = 'tiny';
 INSERT INTO imagehash.image_model SELECT (model_with(jsonb_build_object('name', 'tiny', 'file', :'tiny', 'sha256', '\x' || :'sha', 'length', 17))).*;
