@@ -14,6 +14,7 @@
 #include "vision/preprocess.h"
 #include "vision/retrieval.h"
 #include "vision/threads.h"
+#include "vision/train_options.h"
 #include "vision/trainer.h"
 
 namespace imagehash::vision {
@@ -61,13 +62,22 @@ bool next_epoch(Training &t, StopFlag stop, TrainProgress &progress) {
 
 }  // namespace
 
+Status check_train_options(const TrainOptions &options, int length, int views) noexcept {
+    return guarded([&] { check_options(options, length, views); });
+}
+
+Status check_train_rows(const TrainOptions &options, size_t rows) noexcept {
+    return guarded([&] { check_rows(options, rows); });
+}
+
 Status train_begin(const LearnSet &set, const TrainOptions &options, StopFlag stop,
                    Training **training) noexcept {
     *training = nullptr;
     return guarded([&] {
         quiet_libraries();
+        check_options(options, set.length, set.views_per_row);
         auto made = std::make_unique<Training>(Training{set, options, nullptr, {}});
-        if (options.method == HasherMethod::automatic || options.method == HasherMethod::autoencoder) {
+        if (trains_autoencoder(options.method)) {
             check_views(set, stop);
             made->trainer = std::make_unique<Trainer>(set, nullptr, options, stop);
         }

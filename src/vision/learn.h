@@ -27,6 +27,7 @@ struct LearnSet {
 };
 
 constexpr int32_t kMaxLabel = 9999;
+constexpr int kMaxItqLength = 8192;  // its covariance has length^2 values
 
 enum class HasherMethod {
     automatic,  // the autoencoder, or ITQ where that ranks the held-out rows clearly better. To choose it
@@ -37,14 +38,14 @@ enum class HasherMethod {
 };
 
 // What a hasher is trained for. The loss is the sum of the terms, each times its weight; a weight of 0 leaves
-// a term out. Only method, bits and seed matter to ITQ and random projection.
+// a term out. Only method, bits and seed matter to ITQ and random projection. Ranges: train_options.h.
 struct TrainOptions {
     HasherMethod method = HasherMethod::autoencoder;
     int bits = 256;    // a multiple of 8, 8 to 1024
-    int hidden = 512;  // units between embedding and code, and again between code and reconstruction; to 4096
+    int hidden = 512;  // units between embedding and code, and again between code and reconstruction
     uint64_t seed = 1;
-    int epochs = 20;              // to 10000
-    int batch = 512;              // to 4096; no more than the rows that are trained on
+    int epochs = 20;
+    int batch = 512;              // no more than the rows that are trained on
     double learning_rate = 3e-3;  // the top of the one-cycle schedule
     bool start_from_itq = false;  // the encoder begins as ITQ does; needs hidden >= 2 * bits, bits <= length
     double dropout = 0.0;         // share of the encoder's inputs set to zero in training
@@ -65,6 +66,12 @@ struct TrainOptions {
 
 // The recipe that was measured best (models/README.md) for so many bits and what the set has.
 TrainOptions default_options(int bits, const LearnSet &set) noexcept;
+
+// What train_begin() checks of the options, for who wants to know before there is a row: ranges, and what the
+// options demand of each other, of the length of the embeddings and of the views a row (0: none).
+Status check_train_options(const TrainOptions &options, int length, int views) noexcept;
+// And what they demand of the number of rows. More rows than are enough are enough.
+Status check_train_rows(const TrainOptions &options, size_t rows) noexcept;
 
 // Means over one epoch; a term with weight 0 is not computed and reads 0.
 struct TrainProgress {

@@ -44,8 +44,6 @@ torch::Generator make_generator(uint64_t seed);
 
 torch::Tensor copy_floats(const std::vector<float> &values, torch::IntArrayRef shape);
 
-constexpr int64_t kMaxItqLength = 8192;  // its covariance has length^2 values
-
 // The directions of ITQ of the rows numbered by `rows`, double[length][bits]; see itq() in baselines.h.
 torch::Tensor itq_projection(const Embeddings &data, const torch::Tensor &rows, int bits,
                              torch::Generator generator, int iterations, const StopFunction &stop);

@@ -17,6 +17,7 @@
 #include "vision/baselines.h"
 #include "vision/status.h"
 #include "vision/tensors.h"
+#include "vision/train_options.h"
 #include "vision/validation.h"
 
 namespace imagehash::vision {
@@ -26,7 +27,6 @@ namespace {
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kGradientNorm = 5.0;  // a rare bad batch must not undo an epoch
 constexpr int64_t kBlock = 512;        // rows between two looks at the stop flag
-constexpr int64_t kMaxValidation = 1000;
 constexpr int64_t kSampleRows = 4096;  // of the training rows, for what validation needs of them
 constexpr double kLabelScale = 4;
 constexpr double kItqMargin =
@@ -36,45 +36,11 @@ constexpr double kItqMargin =
     throw Error(ErrorKind::bad_argument, message);
 }
 
-void check_range(const char *name, double value, double least, double most) {
-    if (!(value >= least && value <= most)) {
-        auto plain = [](double number) {
-            std::string text = std::to_string(number);
-            text.erase(text.find_last_not_of('0') + 1);
-            return text.back() == '.' ? text.substr(0, text.size() - 1) : text;
-        };
-        refuse(std::string(name) + " must be from " + plain(least) + " to " + plain(most));
-    }
-}
-
-void check_options(const TrainOptions &o) {
-    check_range("bits", o.bits, 8, 1024);
-    if (o.bits % 8 != 0) refuse("bits must be a multiple of 8");
-    check_range("hidden", o.hidden, 1, 4096);
-    check_range("epochs", o.epochs, 1, 10000);
-    check_range("batch", o.batch, 2, 4096);
-    check_range("learning rate", o.learning_rate, 1e-9, 1);
-    check_range("dropout", o.dropout, 0, 0.95);
-    check_range("flip", o.flip, 0, 0.45);
-    check_range("temperature", o.temperature, 0.01, 100);
-    check_range("validation share", o.validation_share, 0, 0.5);
-    check_range("patience", o.patience, 0, 10000);
-    for (double weight :
-         {o.reconstruction_weight, o.commitment_weight, o.kl_weight, o.contrastive_weight, o.label_weight})
-        check_range("a weight of the loss", weight, 0, 1000);
-    if (o.reconstruction_weight + o.kl_weight + o.contrastive_weight + o.label_weight == 0)
-        refuse("the loss has no term to learn from");
-}
-
 void check_set(const TrainOptions &o, const Classifier *classifier, const LearnSet &set) {
-    if (o.start_from_itq && (o.hidden < 2 * o.bits || o.bits > set.length))
-        refuse("a start from ITQ needs hidden >= 2 * bits, and no more bits than the embedding has values");
     if (o.kl_weight > 0) {
         if (!classifier) refuse("the kl term needs a classifier");
         if (classifier->input != set.length) refuse("the classifier does not fit the embeddings");
     }
-    if (o.contrastive_weight > 0 && o.dropout == 0 && set.views_per_row == 0)
-        refuse("the contrastive term needs dropout or views, or both passes are the same");
     if (set.views_per_row < 0 || (set.views_per_row > 0) != (set.views != nullptr))
         refuse("the number of views is wrong");
     bool any = false;
@@ -83,6 +49,12 @@ void check_set(const TrainOptions &o, const Classifier *classifier, const LearnS
         any |= set.labels[i] >= 0;
     }
     if (o.label_weight > 0 && !any) refuse("the label term needs labels");
+}
+
+const TrainOptions &checked(const TrainOptions &options, const Classifier *classifier, const LearnSet &set) {
+    check_options(options, set.length, set.views_per_row);
+    check_set(options, classifier, set);
+    return options;
 }
 
 // Warm up for 30 % of the steps, then down to almost nothing: L. Smith, N. Topin, "Super-convergence", 2018.
@@ -151,11 +123,12 @@ class Trainer::Loop {
 Trainer::Loop::Loop(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
                     const StopFunction &stop)
     : set_(set),
-      options_((check_options(options), check_set(options, classifier, set), options)),
+      options_(checked(options, classifier, set)),
       generator_(make_generator(options.seed)),
       data_(embeddings_of(set), stop),
       model_(set.length, options, generator_) {
     torch::AutoGradMode with_gradients(true);  // the caller may have switched them off for inference
+    check_rows(options, set.rows);
     if (options.kl_weight > 0) classifier_ = fold_classifier(*classifier);
     if (options.start_from_itq) start_from_itq(stop);
     std::vector<torch::Tensor> parameters = model_.parameters();
@@ -166,19 +139,14 @@ Trainer::Loop::Loop(const LearnSet &set, const Classifier *classifier, const Tra
         parameters.push_back(label_layer_.bias);
     }
     hold_out(stop);
-    if (training_.size(0) < options.batch)
-        refuse("too few embeddings: " + std::to_string(training_.size(0)) + " for batches of " +
-               std::to_string(options.batch));
     optimizer_ =
         std::make_unique<torch::optim::Adam>(parameters, torch::optim::AdamOptions(options.learning_rate));
 }
 
 void Trainer::Loop::hold_out(const StopFunction &stop) {
     training_ = torch::arange(data_.count());
-    int64_t count =
-        std::min<int64_t>(kMaxValidation, std::llround(options_.validation_share * data_.count()));
-    if (options_.validation_share == 0) return;
-    if (count < 2) refuse("too few embeddings for a validation split: " + std::to_string(data_.count()));
+    const int64_t count = static_cast<int64_t>(held_out_rows(options_, set_.rows));
+    if (count == 0) return;
     auto order = torch::randperm(data_.count(), generator_, torch::kLong);
     held_out_ = std::get<0>(order.narrow(0, 0, count).sort());
     training_ = std::get<0>(order.narrow(0, count, data_.count() - count).sort());
