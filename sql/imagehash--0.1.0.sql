@@ -724,18 +724,13 @@ COMMENT ON FUNCTION train_hasher(text, text, integer, jsonb) IS
     'trains a hasher on what a query returns and enters it in imagehash.hasher; semantic_hash(x, name) uses it. source: one '
     'SELECT, run with the rights of the caller and read-only, whose columns are an embedding (real[] or double precision[], '
     'as image_embedding() makes them) or an image (bytea), and optionally a label of any type: rows that may be found for '
-    'each other share one. Rows whose first column is null are left out. bits: 8 to 1024, a multiple of 8. options, all '
-    'optional: method (auto: the autoencoder, or ITQ where that ranks the held-out rows clearly better; autoencoder, itq, '
-    'random); model (of image_model, whose embeddings these are); seed (1); max_rows (50000; more are sampled, by the seed; '
-    'all that "memory" has room for where it is left out); memory ("1GB": of embeddings and views, rows x (1 + views) x '
-    'length x 4 bytes; the training takes about 150 MB besides); views (4: augmented copies a picture, images only); on_error '
-    '(error, or skip: leaves out images that cannot be embedded and says why); and for auto and autoencoder epochs, batch, '
-    'hidden, learning_rate, start_from_itq, dropout, flip, reconstruction_weight, commitment_weight, contrastive_weight, '
-    'temperature, label_weight, validation (share of the rows held out to choose the best epoch), patience (epochs without a '
-    'better validation before it stops, 0: never). With labels or without rows held out (fewer than 200, validation 0) auto '
-    'is the autoencoder. The column recipe keeps what was used, quality what was measured and which method is kept. The same '
+    'each other share one. Rows whose first column is null are left out. bits: 8 to 1024, a multiple of 8. options: '
+    'see train_hasher_options(); a JSON null counts as left out. Labels of which there are fewer than two are ignored, and '
+    'fewer than 1000 rows are few: both with a WARNING. Options are checked before the first row is read. Rows that are images '
+    'are counted before the first is embedded, unless the source calls volatile functions. Embeddings and views take '
+    'rows x (1 + views) x length x 4 bytes, the training about 150 MB besides. The column recipe keeps what was used, quality what was measured and which method is kept. The same '
     'seed, rows in the same order, libraries, kind of CPU and imagehash.threads give the same hasher. Reports by NOTICE, at '
-    'most once a second; can be cancelled within a second. EXECUTE is granted by the owner. Sources: R. Salakhutdinov, G. '
+    'most once a second, with what is left; can be cancelled within a second. EXECUTE is granted by the owner. Sources: R. Salakhutdinov, G. '
     'Hinton, "Semantic hashing" (2009); itq: Y. Gong, S. Lazebnik, "Iterative quantization" (2011); random: M. Charikar, '
     '"Similarity estimation techniques from rounding algorithms" (2002). Errors: 42710 the name exists; 42602 bad name; 42704 '
     'no such model; 22023 options, bits, columns, rows that do not fit each other or are not finite (with the number of the '
@@ -759,8 +754,21 @@ COMMENT ON FUNCTION evaluate_hasher(text, text, jsonb) IS
     'share of the relevant rows at a distance of at most radius. neighbours kept: share of the precision_k nearest by cosine '
     'that are also nearest by code, which needs no labels. bit imbalance: |share of ones - 0.5|, mean and worst bit; bit '
     'correlation: mean |correlation| of two bits; 0 is best. Null where a measure does not exist or there are no labels. '
-    'options: k (1000), precision_k (10), radius (bits / 4), queries (a number, or a share below 1; default 10 % of the rows '
-    'and at most 500), and seed, max_rows, memory, on_error as of train_hasher. The same seed and rows in the same order give '
-    'the same answer. EXECUTE is granted by the owner: the option memory says how much of the server''s it takes. Errors: 42704 '
-    'no such hasher; those of train_hasher';
+    'Labels of which there are fewer than two are ignored, and fewer than 100 queries are few: both with a WARNING. options: '
+    'see evaluate_hasher_options(). The same seed and rows in the same order give the same answer. EXECUTE is granted by the owner: the '
+    'option memory says how much of the server''s it takes. Errors: 42704 no such hasher; those of train_hasher';
 REVOKE ALL ON FUNCTION evaluate_hasher(text, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION train_hasher_options(OUT name text, OUT kind text, OUT default_value text, OUT low double precision,
+                                     OUT high double precision, OUT description text) RETURNS SETOF record
+    AS '$libdir/imagehash_vision', 'imagehash_train_hasher_options'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 21;
+COMMENT ON FUNCTION train_hasher_options() IS
+    'the options of train_hasher: low and high belong to the range of a number unless the description says otherwise, and are '
+    'null where an option is none; default_value is a text, since it may depend on the source';
+
+CREATE FUNCTION evaluate_hasher_options(OUT name text, OUT kind text, OUT default_value text, OUT low double precision,
+                                        OUT high double precision, OUT description text) RETURNS SETOF record
+    AS '$libdir/imagehash_vision', 'imagehash_evaluate_hasher_options'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 8;
+COMMENT ON FUNCTION evaluate_hasher_options() IS 'the options of evaluate_hasher, as train_hasher_options() lists those';

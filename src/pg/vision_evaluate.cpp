@@ -21,12 +21,13 @@ using namespace imagehash;
 namespace {
 
 constexpr double kDefaultQueries = 500, kDefaultQueryShare = 0.1;
+constexpr int64 kFewQueries = 100;
 
 struct EvaluateArguments {
     pg::SourceOptions source;
-    bool max_rows_is_set;
     int64 k, precision_k, radius;
     double queries;  // below 1: share of the rows; 0: the default
+    bool few_queries_told;
 };
 
 // Rows that are asked for. `self`: where each is in the collection, null where queries are not part of it.
@@ -37,21 +38,40 @@ struct Questions {
 
 }  // namespace
 
-static void read_arguments(Jsonb *options, EvaluateArguments *a) {
+static void add_options(pg::OptionList *list, EvaluateArguments *a) {
     using K = pg::OptionKind;
-    pg::OptionSpec specs[] = {
-        {},
-        {},
-        {},
-        {},  // of the source
-        {"k", K::integer, &a->k, 1, 1e9, nullptr, false, false},
-        {"precision_k", K::integer, &a->precision_k, 1, 1e9, nullptr, false, false},
-        {"queries", K::real, &a->queries, 0, 1e9, nullptr, true, false},
-        {"radius", K::integer, &a->radius, 0, pg::kMaxBits, nullptr, false, false},
-    };
-    pg::source_option_specs(&a->source, specs);
-    pg::read_options(options, specs, lengthof(specs));
-    a->max_rows_is_set = specs[0].given;
+    pg::add_option(
+        list, {"queries",
+               K::real,
+               {0, 1e9, true},
+               nullptr,
+               "0.1, and at most 500 rows",
+               "rows that are asked for, where no column says which: a number of them, or below 1 a share",
+               &a->queries});
+    pg::add_option(list, {"k", K::long_integer, {1, 1e9}, nullptr, "1000", "of mAP@k", &a->k});
+    pg::add_option(list, {"precision_k",
+                          K::long_integer,
+                          {1, 1e9},
+                          nullptr,
+                          "10",
+                          "of precision@k and neighbours kept@k",
+                          &a->precision_k});
+    pg::add_option(list, {"radius",
+                          K::long_integer,
+                          {0, pg::kMaxBits},
+                          nullptr,
+                          "bits / 4",
+                          "of the recall, bits",
+                          &a->radius});
+    pg::add_source_options(list, &a->source);
+}
+
+IMAGEHASH_FUNCTION(imagehash_evaluate_hasher_options) {
+    EvaluateArguments arguments = {};
+    pg::OptionList list = {};
+    add_options(&list, &arguments);
+    pg::put_options(fcinfo, &list);
+    return 0;
 }
 
 static const pg::LoadedModel *model_of_source(const void *hasher) {
@@ -93,16 +113,48 @@ static Questions split_by_column(const pg::SourceRows *rows) {
     return {take_rows(rows, queries, query_count), take_rows(rows, others, other_count), nullptr};
 }
 
+// How many are drawn of so many rows.
+static double queries_of(const EvaluateArguments *a, double rows) {
+    double wanted = a->queries >= 1  ? std::floor(a->queries)
+                    : a->queries > 0 ? std::ceil(a->queries * rows)
+                                     : Min(kDefaultQueries, std::ceil(kDefaultQueryShare * rows));
+    return Min(wanted, rows);
+}
+
+// The values that are averaged lie between 0 and 1: their standard deviation is at most a half.
+static void warn_of_few_queries(EvaluateArguments *a, int64 queries, bool by_column) {
+    if (queries < 1 || queries >= kFewQueries || a->few_queries_told) return;
+    a->few_queries_told = true;
+    ereport(WARNING,
+            (errcode(ERRCODE_WARNING),
+             errmsg_plural("%lld query is little to measure with", "%lld queries are few to measure with",
+                           queries, static_cast<long long>(queries)),
+             errdetail("The standard error of a mean over so few is up to %.3f.", 0.5 / std::sqrt(queries)),
+             by_column ? errhint("Let the third column of the source say of more rows that they are queries.")
+                       : errhint("Raise option \"queries\", up to the number of rows, or add rows.")));
+}
+
+static void check_before_reading(const pg::SourceOutline *outline, void *argument) {
+    EvaluateArguments *a = static_cast<EvaluateArguments *>(argument);
+    if (!outline->has_is_query)
+        warn_of_few_queries(a, static_cast<int64>(queries_of(a, static_cast<double>(outline->rows))), false);
+}
+
+// Of queries with a label, where there are labels: others are not averaged.
+static int64 count_queries(const vision::LearnSet *queries) {
+    int64 count = 0;
+    for (size_t i = 0; i < queries->rows; i++)
+        if (!queries->labels || queries->labels[i] >= 0) count++;
+    return count;
+}
+
 // A draw from the rows, of those with a label where there are labels; each is left out of its own ranking
 // only.
 static Questions draw_queries(const pg::SourceRows *rows, const EvaluateArguments *a) {
     size_t *from = row_numbers(rows), count = 0;
     for (int64 i = 0; i < rows->rows; i++)
         if (!rows->labels || rows->labels[i] >= 0) from[count++] = i;
-    double wanted = a->queries >= 1  ? std::floor(a->queries)
-                    : a->queries > 0 ? std::ceil(a->queries * count)
-                                     : Min(kDefaultQueries, std::ceil(kDefaultQueryShare * count));
-    size_t drawn = static_cast<size_t>(Min(wanted, static_cast<double>(count)));
+    size_t drawn = static_cast<size_t>(queries_of(a, static_cast<double>(count)));
     hamming::Random random(static_cast<uint64>(a->source.seed));
     for (size_t i = 0; i < drawn; i++) {
         size_t other = i + random.below(count - i), held = from[i];
@@ -142,8 +194,10 @@ static void put_evaluation(ReturnSetInfo *result, const EvaluateArguments *a, co
 
 IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
     char *name = pg::text_argument(fcinfo, 0, "name"), *query = pg::text_argument(fcinfo, 1, "source");
-    EvaluateArguments arguments = {pg::kDefaultSourceOptions, false, 1000, 10, -1, 0};
-    read_arguments(pg::options_argument(fcinfo, 2), &arguments);
+    EvaluateArguments arguments = {pg::kDefaultSourceOptions, 1000, 10, -1, 0, false};
+    pg::OptionList list = {};
+    add_options(&list, &arguments);
+    pg::read_source_options(pg::options_argument(fcinfo, 2), &list, &arguments.source);
     pg::refuse_restricted_operation("evaluate_hasher()");
     pg::HasherRow row;
     pg::LoadedHasher hasher = *pg::hasher_by_name(name, &row);
@@ -153,11 +207,13 @@ IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
     MemoryContext work =
         AllocSetContextCreate(CurrentMemoryContext, "imagehash evaluation", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(work);
-    pg::SourceRules rules = pg::source_rules(&arguments.source, arguments.max_rows_is_set);
+    pg::SourceRules rules = pg::source_rules(&arguments.source);
     rules.is_query_column = true;
     rules.length = hasher.shape.input;
     rules.model = model_of_source;
     rules.model_argument = &row;
+    rules.check = check_before_reading;
+    rules.check_argument = &arguments;
     pg::SourceRows rows;
     pg::read_source(query, &rules, &rows);
     if (rows.rows < 2)
@@ -166,6 +222,7 @@ IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
     pg::tell_source(&rows);
 
     Questions questions = rows.is_query ? split_by_column(&rows) : draw_queries(&rows, &arguments);
+    warn_of_few_queries(&arguments, count_queries(&questions.queries), rows.is_query != nullptr);
     vision::EvaluateOptions options;
     options.k = arguments.k;
     options.precision_k = arguments.precision_k;

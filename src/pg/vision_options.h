@@ -1,7 +1,7 @@
-// Options of an SQL function as jsonb: read into plain variables, and written back as the recipe that was
-// used.
+// Options of an SQL function as jsonb: read into plain variables, written back as the recipe that was used,
+// and returned as rows, which is their documentation.
 //
-// One table says which options a function has, of which kind and range; every key that is not in it is an
+// One list says which options a function has, of which kind and range; every key that is not in it is an
 // error that lists those that are. So a misspelt option never trains a hasher with the default. Must not know
 // what the options mean.
 #pragma once
@@ -16,28 +16,48 @@ extern "C" {
 namespace imagehash::pg {
 
 enum class OptionKind {
-    integer,  // int64 *target, low to high
-    real,     // double *target, low to high
-    boolean,  // bool *target
-    text,     // const char **target, palloc'd
-    choice,   // int *target: the place in `choices`
-    memory,   // int64 *target in kB, low to high; a number is in kB, a text may have a unit
+    integer,       // int *target, low to high
+    long_integer,  // int64 *target, low to high
+    real,          // double *target, low to high
+    boolean,       // bool *target
+    text,          // const char **target, palloc'd
+    choice,        // int *target, or an enum of that size: the place in `choices`
+    memory,        // int64 *target in kB, low to high; a number is in kB, a text may have a unit
 };
 
-struct OptionSpec {
+// Of numbers and memory. The limits belong to it but where said otherwise.
+struct OptionRange {
+    double low, high;
+    bool low_is_out, high_is_out;
+};
+
+struct Option {
     const char *name;
     OptionKind kind;
-    void *target;
-    double low;
-    double high;
+    OptionRange range;
     const char *const *choices;  // ends with a null
-    bool above_low;              // low itself is not allowed
-    bool given;                  // set by read_options: the option was there
+    const char *default_value;   // for people
+    const char *description;
+    void *target;
+    bool given;  // set by read_options: the option was there
 };
+
+// Filled by the functions that add_option() is called in, one for what several SQL functions share.
+struct OptionList {
+    Option options[32];
+    int count;
+};
+
+void add_option(OptionList *list, const Option &option);
 
 // Fills the targets of the options that are given; a JSON null counts as left out. Errors: 22023 for anything
 // but an object, an unknown name, a wrong kind or range.
-void read_options(Jsonb *options, OptionSpec *specs, int count);
+void read_options(Jsonb *options, OptionList *list);
+bool option_is_given(const OptionList *list, const void *target);
+
+// As rows (name, kind, default_value, low, high, description) of a set-returning function; targets are not
+// used.
+void put_options(FunctionCallInfo fcinfo, const OptionList *list);
 
 // A JSON object as text that is put together key by key.
 void begin_object(StringInfo json);

@@ -11,11 +11,12 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
+#include "utils/plancache.h"
 }
 
 #include "hamming/random.h"
 #include "pg/vision_arguments.h"
+#include "pg/vision_progress.h"
 #include "vision/learn.h"
 
 namespace imagehash::pg {
@@ -42,35 +43,30 @@ struct LabelEntry {
     int32 id;
 };
 
+// Rows that are embedded, of how many, since when.
+struct EmbeddingWork {
+    int64 done = 0;
+    int64 total = -1;  // -1: not known
+    TimestampTz start = 0;
+};
+
 struct Reader {
     const SourceRules *rules;
     SourceRows *rows;
-    const LoadedModel *model;
-    MemoryContext keep;   // outlives the cursor
-    MemoryContext batch;  // of one fetch
-    Oid first_type;
-    FmgrInfo label_output;
-    bool has_label, has_is_query;
     hamming::Random random;
-    int64 number;           // of the row in work, 0: none
-    int64 read;             // rows fetched
-    int64 limit, capacity;  // rows kept at most; rows there is room for
-    HTAB *label_ids;
+    MemoryContext keep;             // outlives the cursor
+    MemoryContext batch = nullptr;  // of one fetch
+    const LoadedModel *model = nullptr;
+    Oid first_type = InvalidOid;
+    FmgrInfo label_output = {};
+    bool has_label = false, has_is_query = false;
+    int64 number = 0;               // of the row in work, 0: none
+    int64 read = 0;                 // rows fetched
+    int64 limit = 0, capacity = 0;  // rows kept at most; rows there is room for
+    HTAB *label_ids = nullptr;
+    EmbeddingWork embedding = {};
 };
 static_assert(std::is_trivially_destructible_v<Reader>);
-
-static TimestampTz last_progress;
-
-void start_progress() {
-    last_progress = GetCurrentTimestamp();
-}
-
-bool progress_is_due() {
-    TimestampTz now = GetCurrentTimestamp();
-    if (!TimestampDifferenceExceeds(last_progress, now, 1000)) return false;
-    last_progress = now;
-    return true;
-}
 
 static void tell_row(void *argument) {
     const Reader *reader = static_cast<const Reader *>(argument);
@@ -112,6 +108,24 @@ static int32 id_of_label(Reader *reader, const char *label) {
     return entry->id;
 }
 
+// To rank by a label that all rows share would be perfect whatever the codes, and to learn it is to learn
+// nothing.
+static void leave_out_labels(Reader *reader) {
+    SourceRows *rows = reader->rows;
+    // A source without labels that says which rows are queries has a null between the two.
+    bool is_meant = rows->classes == 0 && reader->has_is_query;
+    if (rows->rows > 0 && !is_meant)
+        ereport(
+            WARNING,
+            (errcode(ERRCODE_WARNING),
+             errmsg("labels of the source are ignored: all of them are %s",
+                    rows->classes == 0 ? "null" : "the same"),
+             errhint("Rows that may be found for each other share a label: it takes at least two. Without "
+                     "labels, leave the column out.")));
+    rows->labels = nullptr;
+    rows->classes = 0;
+}
+
 // Numbers the labels anew, in the order of the rows kept: a sample may have lost some.
 static void close_up_labels(Reader *reader) {
     SourceRows *rows = reader->rows;
@@ -125,7 +139,7 @@ static void close_up_labels(Reader *reader) {
         if (renumbered[*label] < 0) renumbered[*label] = rows->classes++;
         *label = renumbered[*label];
     }
-    if (rows->classes == 0) rows->labels = nullptr;
+    if (rows->classes < 2) leave_out_labels(reader);
     if (rows->classes > vision::kMaxLabel + 1)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("source has %d different labels, at most %d are possible", rows->classes,
@@ -351,13 +365,110 @@ static void take_batch(Reader *reader, SPITupleTable *table, uint64 fetched) {
         if (read_candidate(reader, table->vals[i], table->tupdesc, &candidates[count])) count++;
     }
     reader->number = 0;
-    if (reader->rows->images) embed_candidates(reader, candidates, count);
+    if (reader->rows->images) {
+        embed_candidates(reader, candidates, count);
+        reader->embedding.done += count;
+    }
     for (int i = 0; i < count; i++) {
         reader->number = candidates[i].number;
         if (!reader->rows->images || image_is_good(reader, &candidates[i])) keep_row(reader, &candidates[i]);
     }
     reader->number = 0;
     CHECK_FOR_INTERRUPTS();
+}
+
+// --- what is known before the first row --------------------------------------------------------------------
+
+static bool calls_volatile_functions(const CachedPlanSource *source) {
+    ListCell *cell;
+    foreach (cell, source->query_list)
+        if (contain_volatile_functions(static_cast<Node *>(lfirst(cell)))) return true;
+    return false;
+}
+
+// Rows of the source, by running it once more without its columns; -1 where that could cost as much as the
+// source itself, or be another number.
+static int64 count_source(SPIPlanPtr plan) {
+    CachedPlanSource *source = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(plan)));
+    const RawStmt *statement = source->raw_parse_tree;
+    if (!IsA(statement->stmt, SelectStmt) || calls_volatile_functions(source)) return -1;
+    // Without the semicolon, or what comes after it. The line break ends a comment.
+    const char *text = source->query_string + Max(statement->stmt_location, 0);
+    int length = statement->stmt_len > 0 ? statement->stmt_len : static_cast<int>(strlen(text));
+    StringInfoData count;
+    initStringInfo(&count);
+    appendStringInfoString(&count, "SELECT pg_catalog.count(*) FROM (");
+    appendBinaryStringInfo(&count, text, length);
+    appendStringInfoString(&count, "\n) AS source");
+    if (SPI_execute(count.data, true, 1) != SPI_OK_SELECT || SPI_processed != 1) return -1;
+    bool is_null;
+    int64 rows = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    SPI_freetuptable(SPI_tuptable);
+    pfree(count.data);
+    return rows;
+}
+
+// Images that are embedded of so many rows: what the reservoir will draw, with a copy of its random numbers.
+static int64 images_drawn(const Reader *reader, int64 rows) {
+    Reader copy = *reader;
+    int64 drawn = Min(rows, reader->limit);
+    for (int64 seen = drawn; seen < rows; seen++) {
+        if (seen % 65536 == 0) CHECK_FOR_INTERRUPTS();
+        if (draw_slot(&copy, seen) >= 0) drawn++;
+    }
+    return drawn;
+}
+
+static void tell_images(const Reader *reader, int64 rows) {
+    int runs = 1 + reader->rows->views_per_row;
+    const char *each = psprintf("%d network run%s each", runs, runs == 1 ? "" : "s");
+    if (rows < 0)
+        ereport(NOTICE, (errmsg("images to embed are not counted, %s", each),
+                         errdetail("The source calls a volatile function, which would run twice.")));
+    else if (rows > reader->limit)
+        ereport(NOTICE, (errmsg("%lld of %lld images to embed, for a sample of %lld, %s",
+                                static_cast<long long>(reader->embedding.total), static_cast<long long>(rows),
+                                static_cast<long long>(reader->limit), each)));
+    else
+        ereport(NOTICE, (errmsg_plural("%lld image to embed, %s", "%lld images to embed, %s", rows,
+                                       static_cast<long long>(rows), each)));
+}
+
+// The minutes are spent on images: what there is to say of them is said before.
+static void look_ahead(Reader *reader, SPIPlanPtr plan) {
+    const SourceRules *rules = reader->rules;
+    SourceOutline outline = {reader->rows->images, reader->has_label, reader->has_is_query, rules->length, 0,
+                             rules->max_rows};
+    int64 counted = -1;
+    if (outline.images) {
+        take_model(reader);
+        counted = count_source(plan);
+        if (counted >= 0) reader->embedding.total = images_drawn(reader, counted);
+        outline.length = reader->rows->length;
+        outline.views_per_row = reader->rows->views_per_row;
+        outline.rows = counted >= 0 ? Min(counted, reader->limit) : reader->limit;
+    }
+    if (rules->check) rules->check(&outline, rules->check_argument);
+    if (outline.images) tell_images(reader, counted);
+    reader->embedding.start = GetCurrentTimestamp();
+}
+
+// --- reading -----------------------------------------------------------------------------------------------
+
+static void tell_progress(const Reader *reader) {
+    const EmbeddingWork *work = &reader->embedding;
+    if (!reader->rows->images) {
+        ereport(NOTICE,
+                (errmsg("read %lld rows of the source, %lld are kept", static_cast<long long>(reader->read),
+                        static_cast<long long>(reader->rows->rows))));
+        return;
+    }
+    double seconds = static_cast<double>(GetCurrentTimestamp() - work->start) / USECS_PER_SEC;
+    const char *total = work->total < 0 ? "" : psprintf(" of %lld", static_cast<long long>(work->total));
+    const char *left = time_left(work->start, work->done, work->total);
+    ereport(NOTICE,
+            (errmsg("embedded %lld%s images (%.1f images a second%s%s)", static_cast<long long>(work->done),
+                    total, work->done / Max(seconds, 0.001), left[0] == '\0' ? "" : ", ", left)));
 }
 
 static void read_cursor(Reader *reader, const char *query) {
@@ -367,7 +478,7 @@ static void read_cursor(Reader *reader, const char *query) {
                         errdetail("%s", SPI_result_code_string(SPI_result))));
     Portal portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
     check_columns(reader, portal->tupDesc);
-    if (reader->rows->images) take_model(reader);
+    look_ahead(reader, plan);
     int at_once = reader->rows->images ? kImagesAtOnce : kEmbeddingsAtOnce;
     for (;;) {
         SPI_cursor_fetch(portal, true, at_once);
@@ -375,22 +486,17 @@ static void read_cursor(Reader *reader, const char *query) {
         SPITupleTable *table = SPI_tuptable;
         MemoryContext before = MemoryContextSwitchTo(reader->batch);
         take_batch(reader, table, SPI_processed);
+        if (progress_is_due()) tell_progress(reader);
         MemoryContextSwitchTo(before);
         MemoryContextReset(reader->batch);
         SPI_freetuptable(table);
-        if (progress_is_due())
-            ereport(NOTICE, (errmsg("read %lld rows of the source, %lld are kept",
-                                    static_cast<long long>(reader->read),
-                                    static_cast<long long>(reader->rows->rows))));
     }
     SPI_cursor_close(portal);
 }
 
 void read_source(const char *query, const SourceRules *rules, SourceRows *rows) {
     *rows = {};
-    Reader reader = {rules, rows,  nullptr, CurrentMemoryContext,         nullptr, InvalidOid,
-                     {},    false, false,   hamming::Random(rules->seed), 0,       0,
-                     0,     0,     nullptr};
+    Reader reader = {rules, rows, hamming::Random(rules->seed), CurrentMemoryContext};
     reader.batch =
         AllocSetContextCreate(CurrentMemoryContext, "imagehash source batch", ALLOCSET_DEFAULT_SIZES);
     ErrorContextCallback context = {error_context_stack, tell_row, &reader};

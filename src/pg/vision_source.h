@@ -10,6 +10,14 @@
 
 namespace imagehash::pg {
 
+// What is known of a source before its first row is read.
+struct SourceOutline {
+    bool images, has_label, has_is_query;
+    int length;         // of an embedding; 0: of as many values as the first
+    int views_per_row;  // 0 where the first column is an embedding
+    int64 rows;         // no more are kept
+};
+
 struct SourceRules {
     bool is_query_column;  // a third column is taken: boolean
     int length;            // values an embedding must have; 0: as many as the first row's
@@ -21,6 +29,8 @@ struct SourceRules {
     uint64 seed;
     const LoadedModel *(*model)(const void *argument);  // loads it; called when the first column is an image
     const void *model_argument;
+    void (*check)(const SourceOutline *outline, void *argument);  // raises what need not wait for the rows
+    void *check_argument;
 };
 
 struct SourceRows {
@@ -29,24 +39,21 @@ struct SourceRows {
     int views_per_row;  // 0 where the first column is an embedding
     float *embeddings;  // [rows][length]
     float *views;       // [rows][views_per_row][length]; null without
-    int32 *labels;      // [rows], 0 to classes - 1, -1: none; null where no row has one
-    int classes;
-    bool *is_query;   // [rows]; null where the query has no such column
-    bool images;      // the first column was an image
-    int64 seen;       // rows of which these are all, or a sample
-    int64 null_rows;  // left out: first column null
-    int64 bad_rows;   // left out: images that could not be embedded
-    int64 memory;     // bytes of embeddings and views
+    int32 *labels;      // [rows], 0 to classes - 1, -1: none; null where there are less than two
+    int classes;        // different labels; 0 or at least 2
+    bool *is_query;     // [rows]; null where the query has no such column
+    bool images;        // the first column was an image
+    int64 seen;         // rows of which these are all, or a sample
+    int64 null_rows;    // left out: first column null
+    int64 bad_rows;     // left out: images that could not be embedded
+    int64 memory;       // bytes of embeddings and views
 };
 
-// Palloc'd in the current context. Errors name the row, counted from 1: 22023 for a query that is not one
+// Palloc'd in the current context. Images are counted before the first is embedded, where that runs no
+// volatile function twice, so that what is told on the way has an end. Labels that tell nothing, fewer than
+// two, are left out with a WARNING. Errors name the row, counted from 1: 22023 for a query that is not one
 // SELECT of such columns, for rows that do not fit each other, for values that are not finite; those of
 // images; and those of the query itself.
 void read_source(const char *query, const SourceRules *rules, SourceRows *rows);
-
-// Whether a second has passed since the start, or since it last said so: what is reported on the way is no
-// more frequent, and short work silent. read_source() starts it.
-void start_progress();
-bool progress_is_due();
 
 }  // namespace imagehash::pg

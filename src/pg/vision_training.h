@@ -1,4 +1,4 @@
-// Options that train_hasher() and evaluate_hasher() share.
+// Options that train_hasher() and evaluate_hasher() share, and what both say of their source.
 #pragma once
 
 #include "pg/vision_options.h"
@@ -11,29 +11,52 @@ struct SourceOptions {
     int64 max_rows;
     int64 memory;  // kB
     int on_error;  // of kOnError
-    const char *model;
+    bool max_rows_is_set;
 };
 
 constexpr int64 kDefaultMaxRows = 50000;
 constexpr int64 kDefaultMemory = 1024 * 1024;  // kB
 constexpr const char *kOnError[] = {"error", "skip", nullptr};
-constexpr SourceOptions kDefaultSourceOptions = {1, kDefaultMaxRows, kDefaultMemory, 0, nullptr};
-constexpr int kSourceOptionCount = 4;
+constexpr SourceOptions kDefaultSourceOptions = {1, kDefaultMaxRows, kDefaultMemory, 0, false};
 constexpr double kMaxSeed = 9007199254740991;  // what a JSON number holds exactly
 
-// Writes the kSourceOptionCount options that both functions have; "max_rows" comes first.
-inline void source_option_specs(SourceOptions *options, OptionSpec *specs) {
-    specs[0] = {"max_rows", OptionKind::integer, &options->max_rows, 1, 1e8, nullptr, false, false};
-    specs[1] = {"memory", OptionKind::memory, &options->memory, 64, 1e9, nullptr, false, false};
-    specs[2] = {"on_error", OptionKind::choice, &options->on_error, 0, 0, kOnError, false, false};
-    specs[3] = {"seed", OptionKind::integer, &options->seed, 0, kMaxSeed, nullptr, false, false};
+inline void add_source_options(OptionList *list, SourceOptions *options) {
+    using K = OptionKind;
+    add_option(
+        list, {"seed", K::long_integer, {0, kMaxSeed}, nullptr, "1", "of everything random", &options->seed});
+    add_option(list, {"max_rows",
+                      K::long_integer,
+                      {1, 1e8},
+                      nullptr,
+                      "50000, or as many as memory has room for",
+                      "of more rows a sample is taken",
+                      &options->max_rows});
+    add_option(list, {"memory",
+                      K::memory,
+                      {64, 1e9},
+                      nullptr,
+                      "1GB",
+                      "for embeddings and views: rows * (1 + views) * length * 4 bytes",
+                      &options->memory});
+    add_option(list, {"on_error",
+                      K::choice,
+                      {},
+                      kOnError,
+                      "error",
+                      "what happens at an image that cannot be embedded; skip leaves it out and says why",
+                      &options->on_error});
 }
 
-inline SourceRules source_rules(const SourceOptions *options, bool max_rows_is_set) {
+inline void read_source_options(Jsonb *json, OptionList *list, SourceOptions *options) {
+    read_options(json, list);
+    options->max_rows_is_set = option_is_given(list, &options->max_rows);
+}
+
+inline SourceRules source_rules(const SourceOptions *options) {
     SourceRules rules = {};
     rules.skip_bad = options->on_error == 1;
     rules.max_rows = options->max_rows;
-    rules.max_rows_is_set = max_rows_is_set;
+    rules.max_rows_is_set = options->max_rows_is_set;
     rules.memory = options->memory;
     rules.seed = static_cast<uint64>(options->seed);
     return rules;

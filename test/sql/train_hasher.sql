@@ -15,8 +15,8 @@ CREATE TABLE item AS
     FROM generate_series(1, 600) i;
 ANALYZE item;
 
--- the recipe is what was used, the row is what comes back
-SET client_min_messages = warning;
+-- the recipe is what was used, the row is what comes back; what it warns of is the subject of train_checks
+SET client_min_messages = error;
 SELECT name, bits, method ~ '^semantic-[0-9a-f]{8}$' AS method, rows, rows_left_out, quality->>'epochs' AS epochs,
     (quality->>'validation')::float8 BETWEEN 0.2 AND 1 AS validation
 FROM train_hasher('deep', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "method": "autoencoder"}');
@@ -98,7 +98,7 @@ SELECT s, sqlstate_of(format('SELECT train_hasher(%L, %L)', 'x', s)) FROM unnest
     'SELECT embedding[1:4] FROM item', 'SELECT CASE WHEN id = 3 THEN embedding[1:4] ELSE embedding END FROM item ORDER BY id',
     $$SELECT CASE WHEN id = 3 THEN array_fill('NaN'::real, '{1280}') ELSE embedding END FROM item ORDER BY id$$,
     $$SELECT array_fill(1e300::double precision, '{1280}')$$, $$SELECT array_fill(1::real, '{2,640}')$$, $$SELECT array_fill(NULL::real, '{1280}')$$,
-    'SELECT ARRAY[]::real[]', $$SELECT 'no image'::bytea$$, 'SELECT embedding FROM item LIMIT 1', 'SELECT nosuch FROM item']) s;
+    'SELECT ARRAY[]::real[]', $$SELECT 'no image'::bytea FROM generate_series(1, 2)$$, 'SELECT embedding FROM item LIMIT 1', 'SELECT nosuch FROM item']) s;
 SELECT count(*) FROM item;
 SELECT train_hasher('x', $$SELECT CASE WHEN i = 3 THEN 'no image'::bytea END FROM generate_series(1, 5) i$$);
 -- a function that the source calls may not write either
@@ -120,7 +120,7 @@ ROLLBACK;
 SET client_min_messages = notice;
 SELECT rows, rows_left_out FROM train_hasher('told', 'SELECT CASE WHEN id <> 5 THEN embedding END, kind FROM item ORDER BY id', 8, '{"method": "random", "max_rows": 100}');
 SELECT train_hasher('x', $$SELECT 'no image'::bytea FROM generate_series(1, 3)$$, 8, '{"on_error": "skip"}');
-SET client_min_messages = warning;
+SET client_min_messages = error;
 
 -- pictures: embedded as they come, with views; one that is damaged is an error that names its row, or is left out and told
 \getenv source IMAGEHASH_SOURCE
