@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -95,10 +96,15 @@ static void check_entry(CheckState *state, BlockNumber block, int i, const ItemP
                         const uint64 *code, int words) {
     ItemPointerData row = row_tid(tid);
     BlockNumber heap_block = ItemPointerGetBlockNumberNoCheck(&row);
+    const OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&row);
+    const bool is_heap = state->heap->rd_tableam == GetHeapamTableAmRoutine();
+    if (is_heap && (offset < FirstOffsetNumber || offset > MaxHeapTuplesPerPage))
+        report_corruption(state->index, block,
+                          psprintf("Entry %d points to (%u,%u), which no table has.", i, heap_block, offset));
     if (heap_block >= state->heap_blocks)
         report_corruption(state->index, block,
                           psprintf("Entry %d points to (%u,%u), and the table has %u blocks.", i, heap_block,
-                                   ItemPointerGetOffsetNumberNoCheck(&row), state->heap_blocks));
+                                   offset, state->heap_blocks));
     if (words > 0 && has_stray_bits(code, static_cast<int>(state->meta.bits)))
         report_corruption(state->index, block,
                           psprintf("Entry %d has bits past the length of %u.", i, state->meta.bits));
@@ -114,7 +120,7 @@ static void check_entries(CheckState *state, BlockNumber block, Page page, int s
     state->heap_blocks = RelationGetNumberOfBlocks(state->heap);
     for (int i = start; i < stop; i++) {
         uint64 code[kMaxWords];
-        if (!tid_is_valid(page_tid(page, i))) continue;
+        if (words > 0 && tid_is_removed(page_tid(page, i))) continue;
         load_code(page_codes(page), words, i, code);
         check_entry(state, block, i, page_tid(page, i), code, words);
     }
@@ -126,7 +132,7 @@ static void check_radii(CheckState *state, BlockNumber block, Page page, const S
     const int words = page_trailer(page)->words;
     for (int i = segment.start; i < segment.start + segment.count; i++) {
         uint64 code[kMaxWords];
-        if (!tid_is_valid(page_tid(page, i))) continue;
+        if (tid_is_removed(page_tid(page, i))) continue;
         load_code(page_codes(page), words, i, code);
         int d = hamming::distance(reinterpret_cast<const uint8_t *>(code),
                                   reinterpret_cast<const uint8_t *>(centroid), words * 8);

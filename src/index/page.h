@@ -108,6 +108,10 @@ constexpr OffsetNumber kUnknownMethod = 0x8000;
 inline bool tid_is_valid(const ItemPointerData *tid) {
     return (tid->ip_posid & ~kUnknownMethod) != InvalidOffsetNumber;
 }
+// What vacuum leaves of an entry that must keep its place; else an invalid TID is damage.
+inline bool tid_is_removed(const ItemPointerData *tid) {
+    return !tid_is_valid(tid) && ItemPointerGetBlockNumberNoCheck(tid) == InvalidBlockNumber;
+}
 inline bool tid_method_unknown(const ItemPointerData *tid) {
     return (tid->ip_posid & kUnknownMethod) != 0;
 }

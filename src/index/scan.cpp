@@ -123,6 +123,7 @@ static void start_scan(IndexScanDesc scan) {
     pg::count_index_scan(scan);
     read_meta(scan->indexRelation, &state->meta);
     state->layout = Layout::of_words(state->meta.words());
+    state->is_heap = !scan->heapRelation || scan->heapRelation->rd_tableam == GetHeapamTableAmRoutine();
     make_question(state->meta, scan, state->filters, &state->question);
     state->next_null_block = kFirstBlock;
     state->blocks = RelationGetNumberOfBlocks(scan->indexRelation);
@@ -160,8 +161,11 @@ static void read_null_page(IndexScanDesc scan, BlockNumber block) {
     Buffer buffer = read_page(scan->indexRelation, block, kAnyWords, BUFFER_LOCK_SHARE);
     Page page = BufferGetPage(buffer);
     if (!PageIsNew(page) && page_trailer(page)->kind == kNullPage)
-        for (int i = 0; i < page_count(page); i++)
-            keep_row({*page_tid(page, i), false, 0, nullptr, 0}, state);
+        for (int i = 0; i < page_count(page); i++) {
+            ItemPointerData row = row_tid(page_tid(page, i));
+            check_tid(scan, block, i, &row);
+            keep_row({row, false, 0, nullptr, 0}, state);
+        }
     UnlockReleaseBuffer(buffer);
 }
 

@@ -38,6 +38,8 @@ struct ScanState {
     OrderedScan *ordered;
     BlockNumber next_null_block;
     BlockNumber blocks;
+    bool is_heap;             // or may be: a bitmap scan is not told the table
+    BlockNumber heap_blocks;  // that the table has at least
 
     // Rows of the page that was read last, in no order.
     ItemPointer rows;
@@ -62,6 +64,10 @@ struct ScanState {
 // skipped.
 void visit_page(IndexScanDesc scan, const PageRuns &page, const uint64 *query, const int *threshold,
                 int first_filter, FoundVisitor visit, void *visitor_state);
+
+// ERROR (index_corrupted) where entry i of the page points to what cannot be a row. Once a row that is found:
+// the kernel need not know.
+void check_tid(IndexScanDesc scan, BlockNumber block, int i, const ItemPointerData *row);
 
 void start_ordered(IndexScanDesc scan);
 // The next row by distance; false when all rows that have a distance are served.

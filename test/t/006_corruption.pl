@@ -44,11 +44,11 @@ my @statements = (
 
 sub errors_with
 {
-	my ($content) = @_;
+	my ($content, @asked) = @_;
 	write_index($content);
 	$node->start;
 	my @errors;
-	for my $statement (@statements)
+	for my $statement (@asked ? @asked : @statements)
 	{
 		my ($status, $stdout, $stderr) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET statement_timeout = '30s';\n$statement");
 		push @errors, $stderr;
@@ -82,7 +82,7 @@ my ($code, $pending, $leaf, $segment, $root, $null) = map { $blocks{ $kinds{$_} 
 
 # What no single page can tell: an entry that is gone, and one that points past the table. imagehash_index_check() can.
 my $check = q(SELECT imagehash_index_check('photo_h', heapallindexed => true));
-my $lost = overwrite($code, $trailer - 6, pack('vvv', 0, 0, 0));
+my $lost = overwrite($code, $trailer - 6, pack('vvv', 0xFFFF, 0xFFFF, 0));
 my $stray = overwrite($code, $trailer - 6, pack('vvv', 9, 0, 1));
 my $astray = overwrite($leaf, 64, pack('v', 0xFFFF));
 for my $case ([ $lost, qr/XX002: row \(\d+,\d+\) of table "photo" is missing from index "photo_h"/, 'a lost entry' ],
@@ -142,8 +142,45 @@ for my $case (@damage)
 	is((grep { $_ ne '' && $_ !~ /ERROR:  (XX002|0A000|57014): / } @messages), 0, "$name: no other error");
 }
 
+my ($alive, @messages);
+
+# TIDs that no row can have, on each kind of page that has TIDs, and each kind of scan.
+my $within = q(hamming_within(h, 'c4ca4238a0b92382', 64));
+my $plain = 'SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off;';
+my $bitmap = 'SET enable_seqscan = off; SET enable_indexscan = off;';
+my $index_only = 'SET enable_seqscan = off; SET enable_bitmapscan = off;';
+my @scans = (
+	[ 'ordered', "$plain SELECT count(id) FROM (SELECT id FROM photo ORDER BY h <~> 'c4ca4238a0b92382') s" ],
+	[ 'ordered, index-only', "$index_only SELECT count(h) FROM (SELECT h FROM photo ORDER BY h <~> 'c4ca4238a0b92382') s" ],
+	[ 'radius', "$plain SELECT count(id) FROM photo WHERE $within" ],
+	[ 'radius, index-only', "$index_only SELECT count(h) FROM photo WHERE $within" ],
+	[ 'radius, bitmap', "$bitmap SELECT count(id) FROM photo WHERE $within" ]);
+my @null_scans = (
+	[ 'nulls', "$plain SELECT count(id) FROM photo WHERE h IS NULL" ],
+	[ 'nulls, index-only', "$index_only SELECT count(*) FROM photo WHERE h IS NULL" ],
+	[ 'nulls, bitmap', "$bitmap SELECT count(id) FROM photo WHERE h IS NULL" ]);
+my @impossible = ([ 0, 0, 0 ], [ 0, 1, 0 ], [ 0, 1, 292 ], [ 0, 1, 0x7FFF ], [ 0xFFFF, 0xFFFF, 1 ], [ 0, 60000, 1 ]);
+for my $where ([ 'code', $code, 3, \@scans ], [ 'pending', $pending, 2, \@scans ], [ 'null', $null, 5, \@null_scans ])
+{
+	my ($kind, $block, $entry, $asked) = @$where;
+	for my $tid (@impossible)
+	{
+		my ($high, $low, $offset) = @$tid;
+		my $name = sprintf '(%u,%u) on a %s page', my $heap_block = $high << 16 | $low, $offset, $kind;
+		($alive, @messages) = errors_with(overwrite($block, $trailer - 6 * ($entry + 1), pack('vvv', @$tid)), map { $_->[1] } @$asked);
+		is($alive, '1', "$name: the server lives");
+		for my $i (0 .. $#$asked)
+		{
+			# A bitmap scan has no table to compare with.
+			my $expected = $heap_block == 60000 && $asked->[$i][0] =~ /bitmap/ ? qr/^$/
+			  : qr/XX002: index "photo_h" is corrupted at block $block\n.*DETAIL:  Entry $entry points to \($heap_block,$offset\).*HINT:  REINDEX/s;
+			like($messages[$i], $expected, "$name: $asked->[$i][0]");
+		}
+	}
+}
+
 # A truncated file, and pages that were never written, as a crash while extending leaves them.
-my ($alive, @messages) = errors_with('');
+($alive, @messages) = errors_with('');
 is($alive, '1', 'an empty file: the server lives');
 like($messages[0], qr/XX002: index "photo_h" is corrupted at block 0/, 'an empty file: named');
 ($alive, @messages) = errors_with($original . "\0" x (2 * 8192));
