@@ -670,8 +670,9 @@ COMMENT ON FUNCTION image_model_create(text, text, text, jsonb) IS
     'side (pixels, 8 to 2048); short_side (default side; the image''s short side becomes this and the centre is cut out; 0: '
     'squashed to side x side); mean, std (a number or [red, green, blue], of pixels from 0 to 255: input = (pixel - mean) / '
     'std; 255 times what torchvision says); channels (rgb or bgr, default rgb); layout (nchw). Loading a file runs what is '
-    'in it, so superusers only. Errors: 42501, 42710 name or file exists already, 42602 name, 22023 recipe or sha256, 55000 '
-    'the table belongs to no superuser, 58P01 file, XX001 another file or no such network';
+    'in it, so superusers only; a network that runs on 2 seconds after a cancel ends its session, here and when it embeds. Errors: 42501, '
+    '42710 name or file exists already, 42602 name, 22023 recipe or sha256, 55000 the table belongs to no superuser, 58P01 file, 42809 not a regular file, 54000 more than 2 GB, '
+    'XX001 another file or no such network';
 
 CREATE FUNCTION drop_image_model(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'imagehash_drop_image_model' LANGUAGE C VOLATILE STRICT;

@@ -16,12 +16,6 @@ inline const Settings *vision_settings() {
     return found;
 }
 
-// Whether CHECK_FOR_INTERRUPTS() would end the statement. Only reads flags: C++ frames lie below.
-inline bool stop_requested() {
-    return (QueryCancelPending || ProcDiePending) && InterruptHoldoffCount == 0 && CritSectionCount == 0 &&
-           QueryCancelHoldoffCount == 0;
-}
-
 inline vision::Limits limits() {
     return {vision_settings()->max_pixels, static_cast<int64>(vision_settings()->max_bytes) * 1024,
             stop_requested};

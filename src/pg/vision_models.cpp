@@ -1,7 +1,9 @@
 // See vision_models.h. Plain structs and palloc memory only: ereport jumps over these frames.
 #include "pg/vision_models.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 extern "C" {
 #include "common/cryptohash.h"
@@ -12,6 +14,9 @@ extern "C" {
 #include "pinned_models.h"
 
 namespace imagehash::pg {
+
+static const int64 kMaxModelSize = INT64CONST(2) << 30;
+static const Size kPiece = 1 << 20;  // that is read or hashed between two looks for interrupts
 
 static LoadedModel loaded_model;
 static LoadedHasher loaded_hasher;
@@ -32,6 +37,7 @@ int sqlstate_of(vision::ErrorKind kind) {
         case vision::ErrorKind::out_of_memory:
             return ERRCODE_OUT_OF_MEMORY;
         case vision::ErrorKind::cancelled:
+        case vision::ErrorKind::abandoned:
             return ERRCODE_QUERY_CANCELED;
         case vision::ErrorKind::internal:
         case vision::ErrorKind::none:
@@ -40,7 +46,19 @@ int sqlstate_of(vision::ErrorKind kind) {
     return ERRCODE_INTERNAL_ERROR;
 }
 
+// The network's thread goes on, and nothing but the end of this process ends it. Other sessions are not
+// harmed: FATAL is an orderly end.
+[[noreturn]] static void end_session() {
+    ereport(FATAL,
+            (errcode(ProcDiePending ? ERRCODE_ADMIN_SHUTDOWN : ERRCODE_QUERY_CANCELED),
+             errmsg("terminating connection because a registered network does not stop"),
+             errdetail("It ran on %d seconds after it was asked to stop.", vision::kGraceSeconds),
+             errhint("Drop the model with drop_image_model() if its network does this again.")));
+    pg_unreachable();
+}
+
 void report_status(int elevel, const vision::Status &status, const char *path) {
+    if (status.kind == vision::ErrorKind::abandoned) end_session();
     ereport(elevel, (errcode(sqlstate_of(status.kind)), errmsg("%s", status.message),
                      path ? errdetail("The file is \"%s\".", path) : 0,
                      status.hint[0] != '\0' ? errhint("%s", status.hint) : 0));
@@ -61,12 +79,20 @@ bool sha256_from_text(const char *text, int length, uint8 sha256[kSha256Bytes]) 
     return hex_decode(text, length, reinterpret_cast<char *>(sha256)) == kSha256Bytes;
 }
 
-// SHA-256 over one or two pieces.
+static bool update_in_pieces(pg_cryptohash_ctx *context, vision::Bytes bytes) {
+    for (Size done = 0; done < bytes.size; done += kPiece) {
+        CHECK_FOR_INTERRUPTS();
+        if (pg_cryptohash_update(context, bytes.data + done, Min(bytes.size - done, kPiece)) < 0)
+            return false;
+    }
+    return true;
+}
+
+// SHA-256 over both.
 static void sha256_of(vision::Bytes first, vision::Bytes second, uint8 digest[kSha256Bytes]) {
     pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
-    if (pg_cryptohash_init(context) < 0 || pg_cryptohash_update(context, first.data, first.size) < 0 ||
-        (second.data && pg_cryptohash_update(context, second.data, second.size) < 0) ||
-        pg_cryptohash_final(context, digest, kSha256Bytes) < 0)
+    if (pg_cryptohash_init(context) < 0 || !update_in_pieces(context, first) ||
+        !update_in_pieces(context, second) || pg_cryptohash_final(context, digest, kSha256Bytes) < 0)
         ereport(ERROR,
                 (errcode(ERRCODE_INTERNAL_ERROR),
                  errmsg("could not compute SHA-256 of a model file: %s", pg_cryptohash_error(context))));
@@ -124,24 +150,70 @@ static bool check_pinned(const ModelFile *file, vision::Bytes bytes, int elevel)
     return false;
 }
 
-bool read_model_file(const ModelFile *file, int elevel, vision::Bytes *bytes) {
-    FILE *stream = AllocateFile(file->path, PG_BINARY_R);
+// Opens a regular file and nothing else: what waits for a writer, or acts when it is opened, is not opened.
+// False, after ereport(elevel), where it cannot be.
+static bool open_model_file(const ModelFile *file, int elevel, int *descriptor, Size *size) {
     struct stat status;
-    bool good = stream != nullptr && fstat(fileno(stream), &status) == 0;
-    if (good && !S_ISREG(status.st_mode)) {
-        errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-        good = false;
+    bool good = stat(file->path, &status) == 0, regular = good && S_ISREG(status.st_mode);
+    *descriptor = -1;
+    if (regular) {
+        *descriptor =
+            OpenTransientFile(file->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | PG_BINARY);
+        good = *descriptor >= 0 && fstat(*descriptor, &status) == 0;
+        regular = good && S_ISREG(status.st_mode);
     }
-    uint8 *data = nullptr;
-    if (good) {
-        data = static_cast<uint8 *>(palloc_extended(Max(status.st_size, 1), MCXT_ALLOC_HUGE));
-        errno = 0;
-        good = fread(data, 1, status.st_size, stream) == static_cast<size_t>(status.st_size);
+    if (regular && status.st_size <= kMaxModelSize) {
+        *size = static_cast<Size>(status.st_size);
+        return true;
     }
-    if (!good) report_unreadable(file, elevel);
-    if (stream != nullptr) FreeFile(stream);
+    int error = errno;
+    if (*descriptor >= 0) CloseTransientFile(*descriptor);
+    errno = error;
+    if (!good)
+        report_unreadable(file, elevel);
+    else if (!regular)
+        ereport(elevel,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a regular file", file->path),
+                 errdetail("A model is read from a file that has all its bytes.")));
+    else
+        ereport(elevel, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                         errmsg("file \"%s\" is too large for a model", file->path),
+                         errdetail("It has %lld bytes, and a model at most %lld.",
+                                   static_cast<long long>(status.st_size),
+                                   static_cast<long long>(kMaxModelSize))));
+    return false;
+}
+
+// In pieces, between which it can be cancelled. An ERROR closes the descriptor too.
+static bool read_all(const ModelFile *file, int elevel, int descriptor, uint8 *data, Size size) {
+    for (Size done = 0; done < size;) {
+        CHECK_FOR_INTERRUPTS();
+        ssize_t got = read(descriptor, data + done, Min(size - done, kPiece));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            report_unreadable(file, elevel);
+            return false;
+        }
+        if (got == 0) {
+            ereport(elevel, (errcode(ERRCODE_DATA_CORRUPTED),
+                             errmsg("could not read file \"%s\": read %zu of %zu bytes", file->path, done,
+                                    size)));
+            return false;
+        }
+        done += got;
+    }
+    return true;
+}
+
+bool read_model_file(const ModelFile *file, int elevel, vision::Bytes *bytes) {
+    int descriptor;
+    Size size;
+    if (!open_model_file(file, elevel, &descriptor, &size)) return false;
+    auto data = static_cast<uint8 *>(palloc_extended(Max(size, 1), MCXT_ALLOC_HUGE));
+    bool good = read_all(file, elevel, descriptor, data, size);
+    CloseTransientFile(descriptor);
     if (!good) return false;
-    *bytes = {data, static_cast<size_t>(status.st_size)};
+    *bytes = {data, size};
     return check_pinned(file, *bytes, elevel);
 }
 
@@ -157,10 +229,15 @@ ModelFile shipped_network_file() {
     return shipped_file(IMAGEHASH_NETWORK_FILE, IMAGEHASH_NETWORK_SHA256);
 }
 
+// Of a registered network, or of the shipped one.
 static bool hand_over_network(const ModelFile *file, vision::Bytes bytes, const vision::InputRecipe &recipe,
                               int elevel, LoadedModel *model) {
     char note[256];
-    vision::Status status = vision::load_network(bytes, recipe, &model->network, &model->length, note);
+    vision::Status status =
+        file->model ? vision::load_registered_network(bytes, recipe, stop_requested, &model->network,
+                                                      &model->length, note)
+                    : vision::load_network(bytes, recipe, &model->network, &model->length, note);
+    if (status.kind == vision::ErrorKind::cancelled) CHECK_FOR_INTERRUPTS();
     if (!status.ok()) report_status(elevel, status, file->path);
     if (note[0] != '\0') ereport(WARNING, (errmsg("%s", note)));
     return status.ok();

@@ -45,7 +45,8 @@ ModelFile shipped_network_file();
 // returns.
 bool read_model_file(const ModelFile *file, int elevel, vision::Bytes *bytes);
 
-// Makes a network ready and keeps it for the life of the session; ERROR where it is none.
+// Makes a network ready and keeps it for the life of the session; ERROR where it is none. One with a name
+// runs on a thread of its own (vision/supervised.h).
 LoadedModel load_network_of(const ModelFile *file, vision::Bytes bytes, const vision::InputRecipe &recipe);
 
 // The first four bytes of the SHA-256 over network and hasher that do not fall among the built-in methods.
@@ -61,7 +62,14 @@ inline bool is_fault_of_image(const vision::Status &status) {
            status.kind == vision::ErrorKind::too_large;
 }
 
-// ERROR if the status is not ok, with the SQLSTATE of its kind.
+// Whether CHECK_FOR_INTERRUPTS() would end the statement. Only reads flags: C++ frames lie below.
+inline bool stop_requested() {
+    return (QueryCancelPending || ProcDiePending) && InterruptHoldoffCount == 0 && CritSectionCount == 0 &&
+           QueryCancelHoldoffCount == 0;
+}
+
+// ERROR if the status is not ok, with the SQLSTATE of its kind; FATAL where a registered network cannot be
+// stopped otherwise.
 void check_status(const vision::Status &status);
 void report_status(int elevel, const vision::Status &status, const char *path);
 

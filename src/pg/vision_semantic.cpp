@@ -1,7 +1,7 @@
 // SQL functions of embeddings and semantic hashes; what they promise is said in sql/imagehash--X.Y.sql.
 //
-// One forward pass cannot be interrupted, so interrupts are looked for around it: a cancelled bulk hash stops
-// within one image.
+// A forward pass of the shipped network cannot be interrupted, so interrupts are looked for around it: a
+// cancelled bulk hash stops within one image. One of a registered network is watched (vision/supervised.h).
 #include "pg/vision_arguments.h"
 #include "pg/vision_catalogue.h"
 

@@ -34,7 +34,8 @@ using StopFlag = bool (*)();
 struct Limits {
     int64_t max_pixels;  // width x height; a JPEG may have this times ten in all its scans
     int64_t max_bytes;   // encoded
-    StopFlag stop;  // asked while a JPEG, PNG or GIF is decoded (ErrorKind::cancelled); null: never stops
+    StopFlag stop;  // asked while an image is decoded or a registered network runs (ErrorKind::cancelled);
+                    // null: never stops
 };
 
 // How pixels become the input of a network, float[N,3,side,side].
@@ -120,11 +121,23 @@ Status pdq_hash(Bytes image, int variants, const Limits &limits, uint8_t (*out)[
                 int *quality) noexcept;
 
 // Takes a TorchScript network, float[N,3,side,side] -> float[N,length], runs it once to learn its length,
-// and makes it ready: chooses the fastest way this LibTorch offers and checks it against the plain module.
+// and makes it ready: chooses the fastest way this LibTorch offers and checks it against the plain module. It
+// runs on the calling thread, here and later, and cannot be stopped: only for a network that is known to end.
 // `note` receives a line for the log where a faster way failed, else an empty string. Starts no thread.
 // REQUIRES: fault_of(recipe) is none.
 Status load_network(Bytes torchscript, const InputRecipe &recipe, NetworkId *id, int *length,
                     char note[256]) noexcept;
+
+// What a registered network gets to end by itself once the stop flag has said so. A forward pass of any use
+// takes less.
+constexpr int kGraceSeconds = 2;
+
+// The same for a network that somebody registered, whose code may do anything, never end for example. It is
+// loaded and run on a thread of its own (supervised.h), which this starts; a copy of the bytes is kept until
+// it is loaded. ErrorKind::abandoned, of this or of a later call with its id, obliges the caller to end the
+// process.
+Status load_registered_network(Bytes torchscript, const InputRecipe &recipe, StopFlag stop, NetworkId *id,
+                               int *length, char note[256]) noexcept;
 
 // For a process that forks: does once what the first image of each child would do, and gives back the memory
 // that loading left behind, so that children share pages and copy few. Starts no thread.

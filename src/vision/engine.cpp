@@ -22,14 +22,20 @@
 #include "vision/perceptual.h"
 #include "vision/preprocess.h"
 #include "vision/segments.h"
+#include "vision/supervised.h"
 #include "vision/threads.h"
 
 namespace imagehash::vision {
 
 namespace {
 
+struct LoadedNetwork {
+    std::shared_ptr<const Network> network;
+    bool supervised;  // runs on the thread of supervised.h
+};
+
 struct Engine {
-    std::vector<std::unique_ptr<Network>> networks;
+    std::vector<std::unique_ptr<LoadedNetwork>> networks;
     std::vector<std::unique_ptr<Hasher>> hashers;  // null where one was freed
 };
 
@@ -53,6 +59,14 @@ T &at(const std::vector<std::unique_ptr<T>> &all, int id, const char *what) {
     return *all[id];
 }
 
+NetworkId keep_network(std::shared_ptr<const Network> network, bool supervised, int *length, char note[256]) {
+    copy_text(note, 256, network->note().c_str());
+    *length = network->length();
+    auto &networks = engine().networks;
+    networks.push_back(std::make_unique<LoadedNetwork>(LoadedNetwork{std::move(network), supervised}));
+    return static_cast<NetworkId>(networks.size() - 1);
+}
+
 // Bytes to one input of a network.
 Status read_input(Bytes image, const Limits &limits, const InputRecipe &recipe, float *input) {
     return guarded([&] {
@@ -64,11 +78,37 @@ Status read_input(Bytes image, const Limits &limits, const InputRecipe &recipe, 
 }  // namespace
 
 const Network &loaded_network(NetworkId id) {
-    return at(engine().networks, id, "network");
+    return *at(engine().networks, id, "network").network;
 }
 
 const Hasher &loaded_hasher(HasherId id) {
     return at(engine().hashers, id, "hasher");
+}
+
+ForwardPass::ForwardPass(NetworkId id, int batch) : memory_(std::make_shared<Memory>()) {
+    const LoadedNetwork &loaded = at(engine().networks, id, "network");
+    supervised_ = loaded.supervised;
+    memory_->network = loaded.network;
+    memory_->inputs.resize(batch * input_floats(loaded.network->recipe()));
+    memory_->embeddings.resize(static_cast<size_t>(batch) * loaded.network->length());
+}
+
+float *ForwardPass::input(int i) {
+    return memory_->inputs.data() + i * input_floats(memory_->network->recipe());
+}
+
+const float *ForwardPass::embedding(int i) const {
+    return memory_->embeddings.data() + static_cast<size_t>(i) * memory_->network->length();
+}
+
+void ForwardPass::run(int count, StopFlag stop) {
+    auto pass = [memory = memory_, count] {
+        memory->network->embed(memory->inputs.data(), count, memory->embeddings.data());
+    };
+    if (supervised_)
+        run_supervised(pass, stop);
+    else
+        pass();
 }
 
 Status quiet_vision_libraries() noexcept {
@@ -142,11 +182,30 @@ Status load_network(Bytes torchscript, const InputRecipe &recipe, NetworkId *id,
     return guarded([&] {
         if (fault_of(recipe) != RecipeFault::none)
             throw Error(ErrorKind::bad_argument, "recipe of a network is out of range");
-        auto network = std::make_unique<Network>(torchscript, recipe);
-        copy_text(note, 256, network->note().c_str());
-        *length = network->length();
-        *id = static_cast<NetworkId>(engine().networks.size());
-        engine().networks.push_back(std::move(network));
+        *id = keep_network(std::make_shared<const Network>(torchscript, recipe), false, length, note);
+    });
+}
+
+Status load_registered_network(Bytes torchscript, const InputRecipe &recipe, StopFlag stop, NetworkId *id,
+                               int *length, char note[256]) noexcept {
+    struct Loading {
+        std::vector<uint8_t> bytes;
+        InputRecipe recipe;
+        std::shared_ptr<const Network> network;
+    };
+    note[0] = '\0';
+    return guarded([&] {
+        if (fault_of(recipe) != RecipeFault::none)
+            throw Error(ErrorKind::bad_argument, "recipe of a network is out of range");
+        auto loading = std::make_shared<Loading>();
+        loading->bytes.assign(torchscript.data, torchscript.data + torchscript.size);
+        loading->recipe = recipe;
+        auto load = [loading] {
+            Bytes bytes = {loading->bytes.data(), loading->bytes.size()};
+            loading->network = std::make_shared<const Network>(bytes, loading->recipe);
+        };
+        run_supervised(load, stop);
+        *id = keep_network(loading->network, true, length, note);
     });
 }
 
@@ -172,19 +231,21 @@ Status embed(NetworkId id, const Bytes *images, int count, const Limits &limits,
              Status *each) noexcept {
     return guarded([&] {
         const Network &network = loaded_network(id);
-        const size_t length = network.length(), floats = input_floats(network.recipe());
+        const size_t length = network.length();
         const int batch = std::min(network.batch(), count);
-        std::vector<float> inputs(batch * floats), embeddings(batch * length);
+        ForwardPass pass(id, batch);
         std::vector<int> places;  // of the inputs, among the images
         auto run = [&] {
             if (places.empty()) return;
-            network.embed(inputs.data(), static_cast<int>(places.size()), embeddings.data());
-            for (size_t i = 0; i < places.size(); i++)
-                std::copy_n(embeddings.data() + i * length, length, out + places[i] * length);
+            const int inputs = static_cast<int>(places.size());
+            pass.run(inputs, limits.stop);
+            for (int i = 0; i < inputs; i++)
+                std::copy_n(pass.embedding(i), length, out + places[i] * length);
             places.clear();
         };
         for (int i = 0; i < count; i++) {
-            each[i] = read_input(images[i], limits, network.recipe(), inputs.data() + places.size() * floats);
+            float *input = pass.input(static_cast<int>(places.size()));
+            each[i] = read_input(images[i], limits, network.recipe(), input);
             if (each[i].ok())
                 places.push_back(i);
             else

@@ -1,6 +1,7 @@
 // learn.h's functions: each is one guarded() call around the trainer, the measures or the views.
 #include "vision/learn.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -109,16 +110,19 @@ Status embed_views(NetworkId id, Bytes image, const Limits &limits, uint64_t see
         const Network &network = loaded_network(id);
         const InputRecipe &recipe = network.recipe();
         int short_side = wanted_short_side(recipe);
-        std::vector<float> input(input_floats(recipe));
-        write_input(input_view(decode(image, limits, short_side), recipe), recipe, input.data());
-        network.embed(input.data(), 1, out);
+        const size_t length = network.length();
+        ForwardPass pass(id, 1);
+        write_input(input_view(decode(image, limits, short_side), recipe), recipe, pass.input(0));
+        pass.run(1, limits.stop);
+        std::copy_n(pass.embedding(0), length, out);
         if (views <= 0) return;
         // Twice the size: the smallest crop has 0.55 of a side, and is to be no enlargement.
         cv::Mat pixels = decode(image, limits, 2 * short_side);
         ViewRandom random = view_random(seed, image);
         for (int i = 1; i <= views; i++) {
-            write_input(augmented_view(pixels, recipe, random), recipe, input.data());
-            network.embed(input.data(), 1, out + static_cast<size_t>(i) * network.length());
+            write_input(augmented_view(pixels, recipe, random), recipe, pass.input(0));
+            pass.run(1, limits.stop);
+            std::copy_n(pass.embedding(0), length, out + i * length);
         }
     });
 }

@@ -21,6 +21,8 @@ enum class ErrorKind {
     bad_model,     // a model or hasher file that is damaged or of the wrong shape
     out_of_memory,
     cancelled,  // the stop flag was seen
+    abandoned,  // ... but a registered network runs on, in a thread that only the end of the process ends:
+                // the caller must end it, with exit(1)
     internal,   // an exception nobody expected; the message carries what it said
 };
 

@@ -65,6 +65,16 @@ int threads_in_use() {
     return current_threads;
 }
 
+void use_session_threads() {
+    thread_local int used = 0;
+    if (used == current_threads) return;
+    // As in quiet_libraries(): ask, then overrule.
+    at::get_num_threads();
+    set_openmp_threads(at::globalContext().isXNNPACKAvailable() ? 1 : current_threads);
+    disable_xnnpack_pool(current_threads == 1);
+    used = current_threads;
+}
+
 SignalsBlocked::SignalsBlocked() {
     sigset_t all;
     sigfillset(&all);

@@ -17,6 +17,11 @@ void quiet_libraries();
 void use_threads(int threads);
 int threads_in_use();
 
+// LibTorch and OpenMP keep some of it for each thread: gives the calling thread, which is not the session's
+// own, what use_threads() gave that one. Call it on such a thread before each use of LibTorch, while the
+// session's thread waits. quiet_libraries() must have been called there.
+void use_session_threads();
+
 // Blocks the signals PostgreSQL handles while it lives, so that threads created meanwhile inherit the mask.
 // Delays the calling thread's own signals; those that report a fault stay deliverable.
 class SignalsBlocked {
