@@ -41,4 +41,11 @@ $_->{handle}->finish for @sessions;
 is(join('', map { ${ $_->{output} } } @sessions), "$expected\n" x 4, 'four sessions hash at the same time');
 
 $node->stop;
+
+# The light module alone: settings are known from a session's start.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'imagehash'\nimagehash.max_pixels = 1234567");
+$node->start;
+is($node->safe_psql('postgres', 'SHOW imagehash.max_pixels'), '1234567', 'a new session knows the settings');
+like($node->safe_psql('postgres', q(SELECT pg_read_file('/proc/self/maps'))), qr/^(?!.*libtorch)/s, '... and has not loaded LibTorch');
+$node->stop;
 done_testing();
