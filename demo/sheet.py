@@ -59,8 +59,8 @@ def _draw_cell(sheet, draw, x, y, cell, is_question):
         draw.rectangle((x - 4, y - 4, x + PICTURE + 3, y + PICTURE + 3), outline=ACCENT, width=3)
     for number, line in enumerate(cell.lines):
         font = PLAIN if number else STRONG
-        colour = GREY if number else (ACCENT if is_question else INK)
-        draw.text((x, y + PICTURE + 8 + 18 * number), _fit(draw, line, font), font=font, fill=colour)
+        color = GREY if number else (ACCENT if is_question else INK)
+        draw.text((x, y + PICTURE + 8 + 18 * number), _fit(draw, line, font), font=font, fill=color)
 
 
 def write_sheet(path, title, subtitle, rows):

@@ -49,7 +49,7 @@ inline cv::Mat brightened(const cv::Mat &image, Random &) {
 
 // A line of text as wide as `share` of the image, its middle at the height `middle` (0: top, 1: bottom).
 inline void write_line(cv::Mat &image, const std::string &text, double share, double middle,
-                       cv::Scalar colour, cv::Scalar outline) {
+                       cv::Scalar color, cv::Scalar outline) {
     constexpr int kFont = cv::FONT_HERSHEY_DUPLEX;
     int baseline;
     double scale = share * image.cols / cv::getTextSize(text, kFont, 1, 1, &baseline).width;
@@ -57,7 +57,7 @@ inline void write_line(cv::Mat &image, const std::string &text, double share, do
     cv::Size size = cv::getTextSize(text, kFont, scale, stroke, &baseline);
     cv::Point at((image.cols - size.width) / 2, static_cast<int>(middle * image.rows) + size.height / 2);
     cv::putText(image, text, at, kFont, scale, outline, 3 * stroke, cv::LINE_AA);
-    cv::putText(image, text, at, kFont, scale, colour, stroke, cv::LINE_AA);
+    cv::putText(image, text, at, kFont, scale, color, stroke, cv::LINE_AA);
 }
 
 // White letters with a black edge near the lower border.

@@ -61,7 +61,7 @@ double judge(const Hasher &hasher, const HeldOut &held) {
     Evaluation e = evaluate(hasher, queries, rest, options);
     double map = e.code.map_at_k, kept = e.neighbours_kept;
     std::printf(
-        "  on %zu held-out photos: mAP by the classifier's answers %.4f, of %zu neighbours kept %.3f\n",
+        "  on %zu held-out photos: mAP by the classifier's answers %.4f, of %zu neighbors kept %.3f\n",
         held.queries.rows + held.rest.rows, map, kNeighbours, kept);
     return map;
 }

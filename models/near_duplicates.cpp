@@ -112,7 +112,7 @@ constexpr HashKind kHashKinds[] = {
     {"`wavelet_hash`", 64, Several::turns, classic<PerceptualHash::wavelet, 8>},
     {"`difference_hash`", 256, Several::turns, classic<PerceptualHash::difference, 16>},
     {"`perceptual_hash`", 256, Several::turns, classic<PerceptualHash::perceptual, 16>},
-    {"`colour_hash`", 8 * kColourHashBytes, Several::turns, classic<PerceptualHash::colour, 8>},
+    {"`color_hash`", 8 * kColorHashBytes, Several::turns, classic<PerceptualHash::color, 8>},
     {"`crop_resistant_hash`", 8 * kSegmentHashBytes, Several::segments, segments},
     {"`pdq_hash`", 256, Several::turns, pdq<1>},
     {"`pdq_hash_dihedral` of the query", 256, Several::turns, pdq<kDihedralVariants>},

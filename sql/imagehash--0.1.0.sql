@@ -394,12 +394,12 @@ COMMENT ON FUNCTION wavelet_hash(bytea, integer) IS
     'bit for bit on the same pixels. '
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
-CREATE FUNCTION colour_hash(image bytea) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_colour_hash'
+CREATE FUNCTION color_hash(image bytea) RETURNS imagehash
+    AS '$libdir/imagehash_vision', 'imagehash_color_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
-COMMENT ON FUNCTION colour_hash(bytea) IS
+COMMENT ON FUNCTION color_hash(bytea) IS
     '48 bits, the first 6 of them zero: the parts of the image that are black, grey, and of 6 hues faintly and strongly, 3 '
-    'bits each; method colour. colorhash() of Python ImageHash (binbits = 3), bit for bit on the same pixels: it prints 11 '
+    'bits each; method color. colorhash() of Python ImageHash (binbits = 3), bit for bit on the same pixels: it prints 11 '
     'hexadecimal digits, put a 0 before them. '
     'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
@@ -577,7 +577,7 @@ CREATE TABLE imagehash.image_model (
     created_by name NOT NULL DEFAULT current_user
 );
 COMMENT ON TABLE imagehash.image_model IS
-    'networks that turn an image into an embedding, entered by image_model_create(); rows never change. Only superusers may '
+    'networks that turn an image into an embedding, entered by create_image_model(); rows never change. Only superusers may '
     'INSERT, whatever is granted: a network is code that the server runs. It must belong to a superuser';
 COMMENT ON COLUMN imagehash.image_model.file IS
     'TorchScript file on the server; one without a directory is shipped with the extension';
@@ -604,7 +604,7 @@ CREATE TABLE imagehash.hasher (
 -- Floats do not shrink.
 ALTER TABLE imagehash.hasher ALTER weights SET STORAGE EXTERNAL;
 COMMENT ON TABLE imagehash.hasher IS
-    'what turns an embedding into bits, entered by train_hasher() and hasher_import(); rows never change; who may SELECT '
+    'what turns an embedding into bits, entered by train_hasher() and import_hasher(); rows never change; who may SELECT '
     'the table, or its column name, may hash with them. Whoever holds EXECUTE WITH GRANT OPTION on imagehash."hasher NAME"() '
     'owns the hasher NAME; only the owner of the table may INSERT and DELETE, whatever is granted';
 COMMENT ON COLUMN imagehash.hasher.method IS 'of its hashes, as imagehash_method() says it';
@@ -662,16 +662,16 @@ ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER keep;
 ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER keep_all;
 ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER carry;
 
-CREATE FUNCTION image_model_create(name text, file text, sha256 text, recipe jsonb) RETURNS integer
-    AS '$libdir/imagehash_vision', 'imagehash_image_model_create' LANGUAGE C VOLATILE STRICT;
-COMMENT ON FUNCTION image_model_create(text, text, text, jsonb) IS
+CREATE FUNCTION create_image_model(name text, file text, sha256 text, preprocessing jsonb) RETURNS integer
+    AS '$libdir/imagehash_vision', 'imagehash_create_image_model' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION create_image_model(text, text, text, jsonb) IS
     'enters a TorchScript network, float[N,3,side,side] -> float[N,length], in imagehash.image_model, after one run of it, and '
-    'returns length. file: absolute path, the same on every server that hashes; sha256: 64 hexadecimal digits. recipe: '
+    'returns length. file: absolute path, the same on every server that hashes; sha256: 64 hexadecimal digits. preprocessing: '
     'side (pixels, 8 to 2048); short_side (default side; the image''s short side becomes this and the centre is cut out; 0: '
     'squashed to side x side); mean, std (a number or [red, green, blue], of pixels from 0 to 255: input = (pixel - mean) / '
     'std; 255 times what torchvision says); channels (rgb or bgr, default rgb); layout (nchw). Loading a file runs what is '
     'in it, so superusers only; a network that runs on 2 seconds after a cancel ends its session, here and when it embeds. Errors: 42501, '
-    '42710 name or file exists already, 42602 name, 22023 recipe or sha256, 55000 the table belongs to no superuser, 58P01 file, 42809 not a regular file, 54000 more than 2 GB, '
+    '42710 name or file exists already, 42602 name, 22023 preprocessing or sha256, 55000 the table belongs to no superuser, 58P01 file, 42809 not a regular file, 54000 more than 2 GB, '
     'XX001 another file or no such network';
 
 CREATE FUNCTION drop_image_model(name text) RETURNS void
@@ -681,13 +681,13 @@ COMMENT ON FUNCTION drop_image_model(text) IS
     'users, as drop_hasher does. Errors: 42704 no such model, 42501, 55000 shipped with the extension, 2BP01 hashers or '
     'expressions use it (listed in the detail)';
 
-CREATE FUNCTION hasher_import(name text, model text, weights bytea, recipe jsonb DEFAULT '{}') RETURNS text
-    AS '$libdir/imagehash_vision', 'imagehash_hasher_import' LANGUAGE C VOLATILE STRICT;
-COMMENT ON FUNCTION hasher_import(text, text, bytea, jsonb) IS
+CREATE FUNCTION import_hasher(name text, model text, weights bytea, recipe jsonb DEFAULT '{}') RETURNS text
+    AS '$libdir/imagehash_vision', 'imagehash_import_hasher' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION import_hasher(text, text, bytea, jsonb) IS
     'enters a hasher made elsewhere in imagehash.hasher and returns the method of its hashes. weights: a file of the format '
     'in src/vision/hasher.h, as the column weights of another database holds it; recipe is kept as it is. EXECUTE is '
     'granted by the owner. Who calls it owns the hasher: EXECUTE WITH GRANT OPTION on imagehash."hasher NAME"(). Errors: 42710 the name exists, 42602 bad name, 42704 no such model, 22023 weights';
-REVOKE ALL ON FUNCTION hasher_import(text, text, bytea, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION import_hasher(text, text, bytea, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION drop_hasher(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'imagehash_drop_hasher' LANGUAGE C VOLATILE STRICT;
@@ -729,7 +729,7 @@ COMMENT ON FUNCTION train_hasher(text, text, integer, jsonb) IS
     'see train_hasher_options(); a JSON null counts as left out. Labels of which there are fewer than two are ignored, and '
     'fewer than 1000 rows are few: both with a WARNING. Options are checked before the first row is read. Rows that are images '
     'are counted before the first is embedded, unless the source calls volatile functions. Embeddings and views take '
-    'rows x (1 + views) x length x 4 bytes, the training about 150 MB besides. The column recipe keeps what was used, quality what was measured and which method is kept. The same '
+    'rows x (1 + views) x length x 4 bytes, the training about 150 MB besides. The column recipe keeps what was used, quality what was measured and which algorithm is kept. The same '
     'seed, rows in the same order, libraries, kind of CPU and imagehash.threads give the same hasher. Reports by NOTICE, at '
     'most once a second, with what is left; can be cancelled within a second. EXECUTE is granted by the owner. Sources: R. Salakhutdinov, G. '
     'Hinton, "Semantic hashing" (2009); itq: Y. Gong, S. Lazebnik, "Iterative quantization" (2011); random: M. Charikar, '
@@ -752,7 +752,7 @@ COMMENT ON FUNCTION evaluate_hasher(text, text, jsonb) IS
     'section 8.4); equal distances keep the order of the source. mAP@k: the same over the first k, divided by the relevant ones '
     'among them, 0 where there are none, as papers on hashing have it (Y. Gong et al., "Iterative quantization", and the code '
     'of Z. Cao et al., "HashNet", 2017). precision@k: share of relevant rows among the first precision_k. recall within r bits: '
-    'share of the relevant rows at a distance of at most radius. neighbours kept: share of the precision_k nearest by cosine '
+    'share of the relevant rows at a distance of at most radius. neighbors kept: share of the precision_k nearest by cosine '
     'that are also nearest by code, which needs no labels. bit imbalance: |share of ones - 0.5|, mean and worst bit; bit '
     'correlation: mean |correlation| of two bits; 0 is best. Null where a measure does not exist or there are no labels. '
     'Labels of which there are fewer than two are ignored, and fewer than 100 queries are few: both with a WARNING. options: '

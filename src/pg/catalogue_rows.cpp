@@ -83,7 +83,7 @@ static void check_may_insert(TriggerData *trigger) {
     } else if (!has_privs_of_role(GetUserId(), trigger->tg_relation->rd_rel->relowner)) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of table imagehash.hasher to insert into it"),
-                        errhint("train_hasher() and hasher_import() make hashers.")));
+                        errhint("train_hasher() and import_hasher() make hashers.")));
     }
 }
 

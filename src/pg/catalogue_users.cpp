@@ -105,7 +105,7 @@ SELECT pg_catalog.string_agg(line, E'\n' ORDER BY line) FROM (
 // Functions that take the name of a row, and have argument types that can be in expressions or bodies.
 static const char *const functions_of_hashers[] = {"semantic_hash",     "semantic_hashes", "embedding_hash",
                                                    "try_semantic_hash", "evaluate_hasher", "rehash"};
-static const char *const functions_of_models[] = {"image_embedding", "hasher_import"};
+static const char *const functions_of_models[] = {"image_embedding", "import_hasher"};
 
 static Datum array_of(const char *const *texts, int count) {
     Datum *elements = static_cast<Datum *>(palloc(sizeof(Datum) * count));

@@ -15,7 +15,7 @@ static const NamedMethod named_methods[] = {
     {kMethodWavelet, "wavelet"},
     {kMethodPdq, "pdq"},
     {kMethodVerticalDifference, "vertical-difference"},
-    {kMethodColour, "colour"},
+    {kMethodColor, "color"},
     {kMethodCropResistant, "crop-resistant"},
 };
 

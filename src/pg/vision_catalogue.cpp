@@ -45,7 +45,7 @@ enum ModelColumn {
 enum HasherColumn {
     kHasherName,
     kHasherBits,
-    kHasherMethod,
+    kHasherAlgorithm,
     kHasherModel,
     kHasherWeights,
     kHasherRecipe,
@@ -257,12 +257,12 @@ static bool take_sha256(Datum value, uint8 sha256[kSha256Bytes]) {
     return true;
 }
 
-static bool take_colours(Datum value, float colours[3]) {
+static bool take_colors(Datum value, float colors[3]) {
     ArrayType *array = DatumGetArrayTypeP(value);
     if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != 3 || ARR_HASNULL(array) ||
         ARR_ELEMTYPE(array) != FLOAT4OID)
         return false;
-    memcpy(colours, ARR_DATA_PTR(array), 3 * sizeof(float));
+    memcpy(colors, ARR_DATA_PTR(array), 3 * sizeof(float));
     return true;
 }
 
@@ -307,8 +307,8 @@ static void take_model(const Row *from, ModelRow *row) {
     strlcpy(row->name, name, NAMEDATALEN);
     if (row->path[0] != '/') bad_value(which, from, kModelFile);
     if (!take_sha256(from->values[kModelSha256], row->sha256)) bad_value(which, from, kModelSha256);
-    if (!take_colours(from->values[kModelMean], row->recipe.mean)) bad_value(which, from, kModelMean);
-    if (!take_colours(from->values[kModelScale], row->recipe.scale)) bad_value(which, from, kModelScale);
+    if (!take_colors(from->values[kModelMean], row->recipe.mean)) bad_value(which, from, kModelMean);
+    if (!take_colors(from->values[kModelScale], row->recipe.scale)) bad_value(which, from, kModelScale);
     vision::RecipeFault fault = vision::fault_of(row->recipe);
     if (fault != vision::RecipeFault::none) bad_value(which, from, column_of(fault));
     if (!row->recipe.bgr && strcmp(channels, "rgb") != 0) bad_value(which, from, kModelChannels);
@@ -342,7 +342,7 @@ void find_model(const char *name, ModelRow *row) {
     else
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name),
                         errhint("SELECT name FROM imagehash.image_model lists the models; a superuser "
-                                "registers one with image_model_create().")));
+                                "registers one with create_image_model().")));
 }
 
 static const LoadedModel *load_shipped_model() {
@@ -437,7 +437,7 @@ const LoadedModel *model_of_hasher(const HasherRow *hasher) {
                 (errcode(ERRCODE_UNDEFINED_OBJECT),
                  errmsg("the model of hasher \"%s\" is not registered in this database", hasher->name),
                  errdetail("The SHA-256 of its file is %s.", digits),
-                 errhint("A superuser registers it with image_model_create(). Embeddings can be hashed "
+                 errhint("A superuser registers it with create_image_model(). Embeddings can be hashed "
                          "without it.")));
     }
     const LoadedModel *model = load_model(&row);
@@ -457,8 +457,8 @@ static void take_hasher(const Row *from, CachedHasher *hasher) {
     row->bits = DatumGetInt32(from->values[kHasherBits]);
     if (row->bits < kMinBits || row->bits > kMaxBits || row->bits % 8 != 0)
         bad_value(which, from, kHasherBits);
-    if (!semantic_method_from_name(TextDatumGetCString(from->values[kHasherMethod]), &row->method))
-        bad_value(which, from, kHasherMethod);
+    if (!semantic_method_from_name(TextDatumGetCString(from->values[kHasherAlgorithm]), &row->method))
+        bad_value(which, from, kHasherAlgorithm);
     if (!take_sha256(from->values[kHasherModel], row->model_sha256)) bad_value(which, from, kHasherModel);
     hasher->created = DatumGetTimestampTz(from->values[kHasherCreated]);
 }
@@ -522,7 +522,7 @@ static CachedHasher *look_up_hasher(const char *name, CachedHasher *cached) {
         if (cached) unload(cached);
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("hasher \"%s\" does not exist", name),
                         errhint("SELECT name FROM imagehash.hasher lists the hashers; train_hasher() and "
-                                "hasher_import() make one.")));
+                                "import_hasher() make one.")));
     }
     take_hasher(&row, &now);
     if (!cached) cached = new_entry(name);

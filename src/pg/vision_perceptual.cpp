@@ -51,15 +51,15 @@ IMAGEHASH_FUNCTION(imagehash_wavelet_hash) {
     return square_hash(fcinfo, vision::PerceptualHash::wavelet, pg::kMethodWavelet);
 }
 
-IMAGEHASH_FUNCTION(imagehash_colour_hash) {
+IMAGEHASH_FUNCTION(imagehash_color_hash) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     uint8_t code[vision::kMaxPerceptualBytes];
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(vision::perceptual_hash(pg::image_bytes(image), vision::PerceptualHash::colour, 0,
+    pg::check_status(vision::perceptual_hash(pg::image_bytes(image), vision::PerceptualHash::color, 0,
                                              pg::limits(), code));
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
-    PG_RETURN_POINTER(copy_code(code, vision::kColourHashBytes, pg::kMethodColour));
+    PG_RETURN_POINTER(copy_code(code, vision::kColorHashBytes, pg::kMethodColor));
 }
 
 // An array of the type that the called function says it returns.

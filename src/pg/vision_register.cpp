@@ -1,4 +1,4 @@
-// Enters models and hashers into the catalogue: image_model_create(), hasher_import(), and store_hasher() for
+// Enters models and hashers into the catalogue: create_image_model(), import_hasher(), and store_hasher() for
 // what is trained. Everything is checked here with its reason; lookups check ranges again, since rows can
 // come in otherwise.
 //
@@ -58,7 +58,7 @@ static bytea *make_bytea(const uint8_t *data, size_t size) {
 #define RECIPE_ERROR(...) ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), __VA_ARGS__))
 
 static double number_of(const char *key, const JsonbValue *value) {
-    if (value->type != jbvNumeric) RECIPE_ERROR(errmsg("\"%s\" of a recipe must be a number", key));
+    if (value->type != jbvNumeric) RECIPE_ERROR(errmsg("\"%s\" of the preprocessing must be a number", key));
     return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric)));
 }
 
@@ -70,16 +70,16 @@ static int integer_of(const char *key, const JsonbValue *value) {
 }
 
 // A number, or an array of three.
-static void colours_of(const char *key, JsonbValue *value, float colours[3]) {
+static void colors_of(const char *key, JsonbValue *value, float colors[3]) {
     if (value->type == jbvNumeric) {
-        for (int i = 0; i < 3; i++) colours[i] = static_cast<float>(number_of(key, value));
+        for (int i = 0; i < 3; i++) colors[i] = static_cast<float>(number_of(key, value));
     } else {
         if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
             JsonContainerSize(value->val.binary.data) != 3)
             RECIPE_ERROR(
-                errmsg("\"%s\" of a recipe must be a number or an array of three: red, green, blue", key));
+                errmsg("\"%s\" of the preprocessing must be a number or an array of three: red, green, blue", key));
         for (int i = 0; i < 3; i++)
-            colours[i] =
+            colors[i] =
                 static_cast<float>(number_of(key, getIthJsonbValueFromContainer(value->val.binary.data, i)));
     }
 }
@@ -92,7 +92,7 @@ static bool text_is(const JsonbValue *value, const char *text) {
 static const char *const recipe_keys[] = {"side", "short_side", "mean", "std", "channels", "layout"};
 
 static void check_keys(Jsonb *json) {
-    if (!JB_ROOT_IS_OBJECT(json)) RECIPE_ERROR(errmsg("recipe must be a JSON object"));
+    if (!JB_ROOT_IS_OBJECT(json)) RECIPE_ERROR(errmsg("preprocessing must be a JSON object"));
     JsonbIterator *iterator = JsonbIteratorInit(&json->root);
     JsonbValue value;
     JsonbIteratorToken token;
@@ -102,7 +102,7 @@ static void check_keys(Jsonb *json) {
         for (const char *key : recipe_keys) known = known || text_is(&value, key);
         if (!known)
             RECIPE_ERROR(
-                errmsg("unknown key \"%s\" in recipe", pnstrdup(value.val.string.val, value.val.string.len)),
+                errmsg("unknown key \"%s\" in preprocessing", pnstrdup(value.val.string.val, value.val.string.len)),
                 errhint("Keys are side, short_side, mean, std, channels, layout."));
     }
 }
@@ -110,7 +110,7 @@ static void check_keys(Jsonb *json) {
 static JsonbValue *value_of(Jsonb *json, const char *key, bool required) {
     JsonbValue *value =
         getKeyJsonValueFromContainer(&json->root, key, static_cast<int>(strlen(key)), nullptr);
-    if (!value && required) RECIPE_ERROR(errmsg("recipe must have the key \"%s\"", key));
+    if (!value && required) RECIPE_ERROR(errmsg("preprocessing must have the key \"%s\"", key));
     return value;
 }
 
@@ -119,24 +119,24 @@ static void check_recipe(const vision::InputRecipe &recipe) {
         case vision::RecipeFault::none:
             break;
         case vision::RecipeFault::side:
-            RECIPE_ERROR(errmsg("\"side\" of a recipe must be an integer from %d to %d", vision::kMinSide,
+            RECIPE_ERROR(errmsg("\"side\" of the preprocessing must be an integer from %d to %d", vision::kMinSide,
                                 vision::kMaxSide));
             break;
         case vision::RecipeFault::short_side:
-            RECIPE_ERROR(errmsg("\"short_side\" of a recipe must be an integer from %d to %d", 0,
+            RECIPE_ERROR(errmsg("\"short_side\" of the preprocessing must be an integer from %d to %d", 0,
                                 vision::kMaxShortSide));
             break;
         case vision::RecipeFault::short_side_below_side:
-            RECIPE_ERROR(errmsg("\"short_side\" of a recipe must be 0 or at least \"side\""));
+            RECIPE_ERROR(errmsg("\"short_side\" of the preprocessing must be 0 or at least \"side\""));
             break;
         case vision::RecipeFault::mean:
-            RECIPE_ERROR(errmsg("\"mean\" of a recipe is out of range"));
+            RECIPE_ERROR(errmsg("\"mean\" of the preprocessing is out of range"));
             break;
         case vision::RecipeFault::scale:
             for (float scale : recipe.scale)
-                if (!std::isfinite(scale)) RECIPE_ERROR(errmsg("\"std\" of a recipe is out of range"));
+                if (!std::isfinite(scale)) RECIPE_ERROR(errmsg("\"std\" of the preprocessing is out of range"));
             RECIPE_ERROR(
-                errmsg("\"std\" of a recipe must be at least 1"),
+                errmsg("\"std\" of the preprocessing must be at least 1"),
                 errhint("Pixels count from 0 to 255 here: multiply mean and std by 255 where they were "
                         "made for pixels from 0 to 1."));
     }
@@ -149,16 +149,16 @@ static void read_recipe(Jsonb *json, vision::InputRecipe *recipe) {
     recipe->short_side = recipe->side;
     if (JsonbValue *value = value_of(json, "short_side", false))
         recipe->short_side = integer_of("short_side", value);
-    colours_of("mean", value_of(json, "mean", true), recipe->mean);
-    colours_of("std", value_of(json, "std", true), recipe->scale);
+    colors_of("mean", value_of(json, "mean", true), recipe->mean);
+    colors_of("std", value_of(json, "std", true), recipe->scale);
     check_recipe(*recipe);
     if (JsonbValue *value = value_of(json, "channels", false)) {
         recipe->bgr = text_is(value, "bgr");
         if (!recipe->bgr && !text_is(value, "rgb"))
-            RECIPE_ERROR(errmsg("\"channels\" of a recipe must be \"rgb\" or \"bgr\""));
+            RECIPE_ERROR(errmsg("\"channels\" of the preprocessing must be \"rgb\" or \"bgr\""));
     }
     if (JsonbValue *value = value_of(json, "layout", false))
-        if (!text_is(value, "nchw")) RECIPE_ERROR(errmsg("\"layout\" of a recipe must be \"nchw\""));
+        if (!text_is(value, "nchw")) RECIPE_ERROR(errmsg("\"layout\" of the preprocessing must be \"nchw\""));
 }
 
 // --- models ------------------------------------------------------------------------------------------------
@@ -174,9 +174,9 @@ static ModelFile model_file(const char *name, const char *path, const char *sha2
     return file;
 }
 
-static Datum colours_datum(const float colours[3]) {
+static Datum colors_datum(const float colors[3]) {
     Datum values[3];
-    for (int i = 0; i < 3; i++) values[i] = Float4GetDatum(colours[i]);
+    for (int i = 0; i < 3; i++) values[i] = Float4GetDatum(colors[i]);
     return PointerGetDatum(construct_array(values, 3, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
 }
 
@@ -188,8 +188,8 @@ static void store_model(const ModelFile *file, const vision::InputRecipe &recipe
                       PointerGetDatum(make_bytea(file->sha256, kSha256Bytes)),
                       Int32GetDatum(recipe.side),
                       Int32GetDatum(recipe.short_side),
-                      colours_datum(recipe.mean),
-                      colours_datum(recipe.scale),
+                      colors_datum(recipe.mean),
+                      colors_datum(recipe.scale),
                       CStringGetTextDatum(recipe.bgr ? "bgr" : "rgb"),
                       Int32GetDatum(length),
                       DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)))};
@@ -281,7 +281,7 @@ Method store_hasher(const char *name, const char *model_name, vision::Bytes file
 
 }  // namespace imagehash::pg
 
-IMAGEHASH_FUNCTION(imagehash_image_model_create) {
+IMAGEHASH_FUNCTION(imagehash_create_image_model) {
     char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (!superuser())
         ereport(ERROR,
@@ -300,7 +300,7 @@ IMAGEHASH_FUNCTION(imagehash_image_model_create) {
     PG_RETURN_INT32(model.length);
 }
 
-IMAGEHASH_FUNCTION(imagehash_hasher_import) {
+IMAGEHASH_FUNCTION(imagehash_import_hasher) {
     bytea *weights = PG_GETARG_BYTEA_PP(2);
     char *recipe = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(3)));
     vision::Bytes file = {reinterpret_cast<uint8_t *>(VARDATA_ANY(weights)), VARSIZE_ANY_EXHDR(weights)};

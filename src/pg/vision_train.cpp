@@ -68,11 +68,11 @@ static void add_train_option(pg::OptionList *list, const vision::TrainOption &kn
     } else if (auto boolean = std::get_if<bool T::*>(&known.member)) {
         option.kind = K::boolean;
         option.target = &(target->**boolean);
-    } else if (auto method = std::get_if<vision::HasherMethod T::*>(&known.member)) {
-        static_assert(sizeof(vision::HasherMethod) == sizeof(int));
+    } else if (auto algorithm = std::get_if<vision::HasherAlgorithm T::*>(&known.member)) {
+        static_assert(sizeof(vision::HasherAlgorithm) == sizeof(int));
         option.kind = K::choice;
-        option.choices = vision::kHasherMethodNames;
-        option.target = &(target->**method);
+        option.choices = vision::kHasherAlgorithmNames;
+        option.target = &(target->**algorithm);
     }
     pg::add_option(list, option);
 }
@@ -197,7 +197,7 @@ static vision::Bytes train(const vision::LearnSet *set, const vision::TrainOptio
     for (bool done = false; !done;) {
         check_work(vision::train_epoch(holder->training, pg::stop_requested, &progress, &done));
         if (progress.best) outcome->best = progress;
-        if (!vision::trains_autoencoder(options->method)) continue;
+        if (!vision::trains_autoencoder(options->algorithm)) continue;
         bool is_itq = progress.epoch == 0;
         double *score = is_itq ? &outcome->itq : &outcome->autoencoder;
         if (progress.validation > *score) *score = progress.validation;
@@ -246,9 +246,9 @@ static char *libraries_of(const char *model) {
 static char *recipe_of(const TrainArguments *a, const pg::SourceRows *rows) {
     StringInfoData json;
     pg::begin_object(&json);
-    pg::add_text(&json, "method", vision::kHasherMethodNames[static_cast<int>(a->train.method)]);
+    pg::add_text(&json, "algorithm", vision::kHasherAlgorithmNames[static_cast<int>(a->train.algorithm)]);
     pg::add_integer(&json, "seed", a->source.seed);
-    if (vision::trains_autoencoder(a->train.method)) add_training(&json, &a->train);
+    if (vision::trains_autoencoder(a->train.algorithm)) add_training(&json, &a->train);
     pg::add_integer(&json, "rows", rows->rows);
     pg::add_integer(&json, "rows_seen", rows->seen);
     pg::add_integer(&json, "null_rows", rows->null_rows);
@@ -268,9 +268,9 @@ static char *quality_of(const TrainArguments *a, const TrainOutcome *outcome) {
     const vision::TrainProgress *best = &outcome->best;
     StringInfoData json;
     pg::begin_object(&json);
-    if (!vision::trains_autoencoder(a->train.method)) return pg::end_object(&json);
+    if (!vision::trains_autoencoder(a->train.algorithm)) return pg::end_object(&json);
     bool is_itq = outcome->itq_was_tried && best->epoch == 0;
-    pg::add_text(&json, "method", is_itq ? "itq" : "autoencoder");
+    pg::add_text(&json, "algorithm", is_itq ? "itq" : "autoencoder");
     pg::add_real(&json, "validation", best->validation);
     if (outcome->itq_was_tried) {
         pg::add_real(&json, "validation_itq", outcome->itq);
@@ -307,7 +307,7 @@ static const pg::LoadedModel *model_of_source(const void *name) {
 
 // Random directions learn nothing from rows but their mean.
 static void warn_of_few_rows(TrainArguments *a, int64 rows) {
-    if (rows >= kFewRows || a->few_rows_told || a->train.method == vision::HasherMethod::random_projection)
+    if (rows >= kFewRows || a->few_rows_told || a->train.algorithm == vision::HasherAlgorithm::random_projection)
         return;
     a->few_rows_told = true;
     bool is_shipped_model = strcmp(a->model, IMAGEHASH_NETWORK_NAME) == 0;
@@ -345,7 +345,7 @@ static void read_training_rows(const char *query, TrainArguments *a, pg::SourceR
     pg::find_model(a->model, &model);
     pg::SourceRules rules = pg::source_rules(&a->source);
     rules.length = model.length;
-    rules.views = vision::trains_autoencoder(a->train.method) ? a->views : 0;
+    rules.views = vision::trains_autoencoder(a->train.algorithm) ? a->views : 0;
     rules.model = model_of_source;
     rules.model_argument = a->model;
     rules.check = check_before_reading;

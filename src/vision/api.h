@@ -79,7 +79,7 @@ struct HasherShape {
     int bits;
 };
 
-enum class PerceptualHash { average, difference, vertical_difference, perceptual, wavelet, colour };
+enum class PerceptualHash { average, difference, vertical_difference, perceptual, wavelet, color };
 
 // What imagehash_info() tells of the libraries and a network, a name and a value each.
 struct Fact {
@@ -89,7 +89,7 @@ struct Fact {
 constexpr int kMaxFacts = 16;
 
 constexpr int kMaxPerceptualBytes = 128;
-constexpr int kColourHashBytes = 6;
+constexpr int kColorHashBytes = 6;
 constexpr int kSegmentHashBytes = 8;
 constexpr int kMaxSegments = 180;
 constexpr int kPdqBytes = 32;
@@ -106,8 +106,8 @@ Status image_info(Bytes image, ImageInfo *info) noexcept;
 // Decodes it and forgets the pixels: ok where it can be hashed.
 Status try_image(Bytes image, const Limits &limits) noexcept;
 
-// size x size bits, first bit = highest bit of out[0]; size is 8, 16 or 32. Of a colour hash, which knows no
-// size, kColourHashBytes.
+// size x size bits, first bit = highest bit of out[0]; size is 8, 16 or 32. Of a color hash, which knows no
+// size, kColorHashBytes.
 Status perceptual_hash(Bytes image, PerceptualHash which, int size, const Limits &limits,
                        uint8_t out[kMaxPerceptualBytes]) noexcept;
 

@@ -36,7 +36,7 @@ cv::Mat random_crop(const cv::Mat &image, ViewRandom &random) {
 }
 
 // To the picture's mean grey, or away from it: contrast. To its own grey: saturation. Then brightness.
-cv::Mat other_colours(const cv::Mat &image, ViewRandom &random) {
+cv::Mat other_colors(const cv::Mat &image, ViewRandom &random) {
     double brightness = between(random, 0.6, 1.4), contrast = between(random, 0.6, 1.4),
            saturation = between(random, 0.6, 1.4);
     if (one_in(random, 5)) saturation = 0;
@@ -69,7 +69,7 @@ cv::Mat augmented_view(const cv::Mat &bgr, const InputRecipe &recipe, ViewRandom
         cv::flip(view, mirrored, 1);
         view = mirrored;
     }
-    view = other_colours(view, random);
+    view = other_colors(view, random);
     int quality = static_cast<int>(between(random, 30, 96));
     return one_in(random, 2) ? through_jpeg(view, quality) : view;
 }

@@ -25,11 +25,11 @@ namespace {
 // Where a filter's tables are made in less time than it saves.
 constexpr int64_t kFilterPixels = 1 << 18;
 
-// Other libraries than libjpeg-turbo round some colours otherwise (IJG's from version 9).
+// Other libraries than libjpeg-turbo round some colors otherwise (IJG's from version 9).
 #ifdef LIBJPEG_TURBO_VERSION
-constexpr bool kColoursAreKnown = true;
+constexpr bool kColorsAreKnown = true;
 #else
-constexpr bool kColoursAreKnown = false;
+constexpr bool kColorsAreKnown = false;
 #endif
 
 enum class Outcome { done, in_parts, failed, out_of_memory, stopped, other_size };
@@ -166,7 +166,7 @@ bool describe(jpeg_decompress_struct *jpeg, JpegScan *scan) {
 bool has_planes(const jpeg_decompress_struct *jpeg, const JpegScan &scan, Parts *parts) {
     if (!scan.component[0].mean_only) return false;
     if (scan.components == 1) return jpeg->jpeg_color_space == JCS_GRAYSCALE;
-    if (!kColoursAreKnown || scan.components != 3 || jpeg->jpeg_color_space != JCS_YCbCr) return false;
+    if (!kColorsAreKnown || scan.components != 3 || jpeg->jpeg_color_space != JCS_YCbCr) return false;
     const JpegComponent &y = scan.component[0], &cb = scan.component[1], &cr = scan.component[2];
     if (y.across != jpeg->max_h_samp_factor || y.down != jpeg->max_v_samp_factor || cb.across != cr.across ||
         cb.down != cr.down || cb.mean_only != cr.mean_only)

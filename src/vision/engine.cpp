@@ -136,7 +136,7 @@ Status perceptual_hash(Bytes image, PerceptualHash which, int size, const Limits
                        uint8_t out[kMaxPerceptualBytes]) noexcept {
     return guarded([&] {
         quiet_libraries();
-        if (which != PerceptualHash::colour && !is_hash_size(size))
+        if (which != PerceptualHash::color && !is_hash_size(size))
             throw Error(ErrorKind::bad_argument, "hash size must be 8, 16 or 32, not " + std::to_string(size),
                         "They give hashes of 64, 256 and 1024 bits");
         cv::Mat pixels = decode(image, limits);
@@ -151,8 +151,8 @@ Status perceptual_hash(Bytes image, PerceptualHash which, int size, const Limits
                 return perceptual_hash(pixels, size, out);
             case PerceptualHash::wavelet:
                 return wavelet_hash(pixels, size, out);
-            case PerceptualHash::colour:
-                return colour_hash(pixels, out);
+            case PerceptualHash::color:
+                return color_hash(pixels, out);
         }
     });
 }

@@ -15,7 +15,7 @@ void read_ihdr(const ByteReader &reader, size_t data, ImageHeader &header) {
     int depth = header.bit_depth;
     bool depth_known = depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
     bool type_known = color_type <= kRgba && color_type != 1 && color_type != 5;
-    if (!depth_known || !type_known) header.damage = "is damaged: unknown colour type";
+    if (!depth_known || !type_known) header.damage = "is damaged: unknown color type";
     if (color_type == kGreyAlpha || color_type == kRgba) header.alpha = Alpha::straight;
 }
 

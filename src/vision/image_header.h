@@ -40,7 +40,7 @@ struct ImageHeader {
     bool inverted = false;          // TIFF: 16-bit grey where 0 is white
     size_t orientation_offset = 0;  // TIFF: where the tag's value lies, 0 if there is none
     bool ancillary = false;         // PNG: has chunks that are not needed for the pixels
-    bool as_color = false;          // TIFF: OpenCV gets it right only as 8-bit colour
+    bool as_color = false;          // TIFF: OpenCV gets it right only as 8-bit color
     Frame frame = {};               // GIF, WebP
     int scans = 0;                  // JPEG
     std::string damage = "";        // why the file cannot be whole, "" if nothing speaks against it

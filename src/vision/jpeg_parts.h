@@ -1,5 +1,5 @@
 // A picture from what jpeg_filter.h leaves of a JPEG: libjpeg's part as a JPEG of its own, and pixels from
-// the planes of both. Colours are libjpeg's, bit for bit. Must not know libjpeg, nor allocate.
+// the planes of both. Colors are libjpeg's, bit for bit. Must not know libjpeg, nor allocate.
 #pragma once
 
 #include "vision/jpeg_filter.h"

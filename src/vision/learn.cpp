@@ -23,7 +23,7 @@ namespace imagehash::vision {
 struct Training {
     LearnSet set;
     TrainOptions options;
-    std::unique_ptr<Trainer> trainer;  // null for the methods without epochs
+    std::unique_ptr<Trainer> trainer;  // null for the algorithms without epochs
     std::vector<uint8_t> file;         // once it is done
 };
 
@@ -41,7 +41,7 @@ void check_views(const LearnSet &set, StopFlag stop) {
 }
 
 Hasher fit_baseline(const Training &t, StopFlag stop) {
-    return t.options.method == HasherMethod::itq
+    return t.options.algorithm == HasherAlgorithm::itq
                ? itq(embeddings_of(t.set), t.options.bits, t.options.seed, kItqIterations, stop)
                : random_projection(embeddings_of(t.set), t.options.bits, t.options.seed, stop);
 }
@@ -78,7 +78,7 @@ Status train_begin(const LearnSet &set, const TrainOptions &options, StopFlag st
         quiet_libraries();
         check_options(options, set.length, set.views_per_row);
         auto made = std::make_unique<Training>(Training{set, options, nullptr, {}});
-        if (trains_autoencoder(options.method)) {
+        if (trains_autoencoder(options.algorithm)) {
             check_views(set, stop);
             made->trainer = std::make_unique<Trainer>(set, nullptr, options, stop);
         }

@@ -29,7 +29,7 @@ struct LearnSet {
 constexpr int32_t kMaxLabel = 9999;
 constexpr int kMaxItqLength = 8192;  // its covariance has length^2 values
 
-enum class HasherMethod {
+enum class HasherAlgorithm {
     automatic,  // the autoencoder, or ITQ where that ranks the held-out rows clearly better. To choose it
                 // needs a validation split and no label term; without them it is the autoencoder
     autoencoder,
@@ -38,9 +38,9 @@ enum class HasherMethod {
 };
 
 // What a hasher is trained for. The loss is the sum of the terms, each times its weight; a weight of 0 leaves
-// a term out. Only method, bits and seed matter to ITQ and random projection. Ranges: train_options.h.
+// a term out. Only algorithm, bits and seed matter to ITQ and random projection. Ranges: train_options.h.
 struct TrainOptions {
-    HasherMethod method = HasherMethod::autoencoder;
+    HasherAlgorithm algorithm = HasherAlgorithm::autoencoder;
     int bits = 256;    // a multiple of 8, 8 to 1024
     int hidden = 512;  // units between embedding and code, and again between code and reconstruction
     uint64_t seed = 1;

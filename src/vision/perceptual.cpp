@@ -108,10 +108,10 @@ void wavelet_hash(const cv::Mat &bgr, int size, uint8_t *out) {
     above_median(top.values, out);
 }
 
-void colour_hash(const cv::Mat &bgr, uint8_t *out) {
+void color_hash(const cv::Mat &bgr, uint8_t *out) {
     // Bounds of ImageHash, on 0 to 255; hues are divided at multiples of 42.5.
     constexpr int black = 256 / 8, faint = 256 / 3, strong = 256 * 2 / 3, hues = 6;
-    int64_t blacks = 0, greys = 0, colours = 0;
+    int64_t blacks = 0, greys = 0, colors = 0;
     std::array<int64_t, 2 * hues> of_hue{};
     for (int y = 0; y < bgr.rows; y++) {
         const uint8_t *from = bgr.ptr(y);
@@ -126,7 +126,7 @@ void colour_hash(const cv::Mat &bgr, uint8_t *out) {
                 greys++;
                 continue;
             }
-            colours++;
+            colors++;
             // The bound itself belongs to neither side.
             int hue = std::min(pillow::hue(red, green, blue) * 2 / 85, hues - 1);
             if (saturation < strong) of_hue[hue]++;
@@ -143,7 +143,7 @@ void colour_hash(const cv::Mat &bgr, uint8_t *out) {
     };
     add(blacks, static_cast<double>(bgr.total()));
     add(greys, static_cast<double>(bgr.total()));
-    for (int64_t count : of_hue) add(count, static_cast<double>(std::max<int64_t>(colours, 1)));
+    for (int64_t count : of_hue) add(count, static_cast<double>(std::max<int64_t>(colors, 1)));
 }
 
 }  // namespace imagehash::vision

@@ -39,8 +39,8 @@ void perceptual_hash(const cv::Mat &bgr, int size, uint8_t *out);
 void wavelet_hash(const cv::Mat &bgr, int size, uint8_t *out);
 
 // Which part of the pixels is black, is grey, has one of 6 hues faintly or strongly: 14 values of 3 bits,
-// preceded by 6 zero bits, in kColourHashBytes. As ImageHash's colorhash(), a value v is written as v >= 4, v
+// preceded by 6 zero bits, in kColorHashBytes. As ImageHash's colorhash(), a value v is written as v >= 4, v
 // >= 2, v odd.
-void colour_hash(const cv::Mat &bgr, uint8_t *out);
+void color_hash(const cv::Mat &bgr, uint8_t *out);
 
 }  // namespace imagehash::vision

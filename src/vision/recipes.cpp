@@ -15,7 +15,7 @@ constexpr size_t kEnoughToHoldOut = 200;  // rows below which every one is neede
 
 TrainOptions default_options(int bits, const LearnSet &set) noexcept {
     TrainOptions o;
-    o.method = HasherMethod::automatic;
+    o.algorithm = HasherAlgorithm::automatic;
     o.bits = bits;
     o.validation_share = set.rows >= kEnoughToHoldOut ? 0.1 : 0;
     int64_t rows = static_cast<int64_t>(set.rows) - static_cast<int64_t>(set.rows * o.validation_share);

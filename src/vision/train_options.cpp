@@ -10,7 +10,7 @@
 
 namespace imagehash::vision {
 
-const char *const kHasherMethodNames[] = {"auto", "autoencoder", "itq", "random", nullptr};
+const char *const kHasherAlgorithmNames[] = {"auto", "autoencoder", "itq", "random", nullptr};
 
 using O = TrainOptions;
 
@@ -18,7 +18,7 @@ using O = TrainOptions;
 // dropout: the inputs that are kept are scaled up by 20 at its end. temperature, learning_rate: below, the
 // loss leaves the range of a float, and nothing changes.
 const TrainOption kTrainOptions[kTrainOptionCount] = {
-    {"method", &O::method, 0, 0, false, false, "auto",
+    {"algorithm", &O::algorithm, 0, 0, false, false, "auto",
      "auto: the autoencoder, or ITQ where that ranks the rows held out clearly better; with labels, or "
      "without rows held out, always the autoencoder. itq and random: a linear hasher, to which the options "
      "below do not matter"},
@@ -46,7 +46,7 @@ const TrainOption kTrainOptions[kTrainOptionCount] = {
     {"label_weight", &O::label_weight, 0, 1000, false, false, "1 with labels, 0 without",
      "weight of the term that tells the labels from the code; 0: labels are not used"},
     {"validation", &O::validation_share, 0, 0.5, false, false, "0.1; 0 below 200 rows",
-     "share of the rows, at most 1000 of them, that are held out to choose the epoch and the method; 0: "
+     "share of the rows, at most 1000 of them, that are held out to choose the epoch and the algorithm; 0: "
      "none, and the last epoch is kept"},
     {"patience", &O::patience, 0, 10000, false, false, "0",
      "epochs without a better validation before the training ends; 0: it never ends early"},
@@ -97,8 +97,8 @@ void check_length(const char *what, const TrainOptions &o, int length) {
 
 void check_options(const TrainOptions &o, int length, int views) {
     check_ranges(o);
-    if (o.method == HasherMethod::itq) check_length("ITQ", o, length);
-    if (!trains_autoencoder(o.method)) return;
+    if (o.algorithm == HasherAlgorithm::itq) check_length("ITQ", o, length);
+    if (!trains_autoencoder(o.algorithm)) return;
     if (o.start_from_itq) {
         if (o.hidden < 2 * o.bits)
             refuse("a start from ITQ needs hidden of at least " + std::to_string(2 * o.bits) +
@@ -119,7 +119,7 @@ size_t held_out_rows(const TrainOptions &options, size_t rows) {
 }
 
 void check_rows(const TrainOptions &o, size_t rows) {
-    if (!trains_autoencoder(o.method)) return;
+    if (!trains_autoencoder(o.algorithm)) return;
     size_t held_out = held_out_rows(o, rows), trained_on = rows - held_out;
     std::string split = std::to_string(rows) + ", of which " + std::to_string(held_out) + " are held out";
     if (o.validation_share > 0 && held_out < 2)

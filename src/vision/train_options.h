@@ -12,7 +12,7 @@
 namespace imagehash::vision {
 
 // Where an option lies; its alternative says which kind it is.
-using TrainOptionMember = std::variant<HasherMethod TrainOptions::*, int TrainOptions::*,
+using TrainOptionMember = std::variant<HasherAlgorithm TrainOptions::*, int TrainOptions::*,
                                        double TrainOptions::*, bool TrainOptions::*>;
 
 struct TrainOption {
@@ -24,8 +24,8 @@ struct TrainOption {
     const char *description;
 };
 
-// In the order of HasherMethod; ends with a null.
-extern const char *const kHasherMethodNames[];
+// In the order of HasherAlgorithm; ends with a null.
+extern const char *const kHasherAlgorithmNames[];
 
 constexpr int kTrainOptionCount = 15;
 extern const TrainOption kTrainOptions[kTrainOptionCount];
@@ -34,8 +34,8 @@ extern const TrainOption kTrainOptions[kTrainOptionCount];
 constexpr size_t kMaxHeldOut = 1000;
 size_t held_out_rows(const TrainOptions &options, size_t rows);
 
-inline bool trains_autoencoder(HasherMethod method) {
-    return method == HasherMethod::automatic || method == HasherMethod::autoencoder;
+inline bool trains_autoencoder(HasherAlgorithm algorithm) {
+    return algorithm == HasherAlgorithm::automatic || algorithm == HasherAlgorithm::autoencoder;
 }
 
 // What learn.h's check_train_options() and check_train_rows() check; throw Error(bad_argument).

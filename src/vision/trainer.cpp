@@ -154,10 +154,10 @@ void Trainer::Loop::hold_out(const StopFunction &stop) {
     places_ = surroundings(data_.at(held_out_), data_.at(sample_), stop);
 }
 
-// Before the first epoch, where the method is left open and the held-out rows can tell. ITQ can't use labels.
+// Before the first epoch, where the algorithm is left open and the held-out rows can tell. ITQ can't use labels.
 // True where it was tried. Has random numbers of its own: the autoencoder is the same without it.
 bool Trainer::Loop::try_itq(TrainProgress &progress, const StopFunction &stop) {
-    if (options_.method != HasherMethod::automatic || epoch_ > 0 || itq_.defined() || !held_out_.defined() ||
+    if (options_.algorithm != HasherAlgorithm::automatic || epoch_ > 0 || itq_.defined() || !held_out_.defined() ||
         options_.label_weight > 0 || options_.bits > set_.length || set_.length > kMaxItqLength)
         return false;
     torch::NoGradGuard no_grad;

@@ -43,7 +43,7 @@ HASHES = {
     "difference_hash_vertical": imagehash.dhash_vertical,
     "perceptual_hash": imagehash.phash,
     "wavelet_hash": imagehash.whash,
-    "colour_hash": lambda image: "0" + str(imagehash.colorhash(image)),
+    "color_hash": lambda image: "0" + str(imagehash.colorhash(image)),
     "pdq_hash": lambda image: np.packbits(pdqhash.compute(np.asarray(image))[0]).tobytes().hex(),
 }
 

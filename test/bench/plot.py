@@ -10,16 +10,16 @@ COLUMNS = 4
 BLUE, ORANGE, GREY, INK = "#1f5fa8", "#c8601a", "#d8d8d8", "#333333"
 
 
-def text(x, y, content, anchor="middle", colour=INK, size=11):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">{content}</text>'
+def text(x, y, content, anchor="middle", color=INK, size=11):
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}" font-size="{size}">{content}</text>'
 
 
-def line(x1, y1, x2, y2, colour=GREY):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"/>'
+def line(x1, y1, x2, y2, color=GREY):
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{color}"/>'
 
 
-def dot(x, y, colour, hollow=False):
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" stroke="{colour}" fill="{"white" if hollow else colour}"/>'
+def dot(x, y, color, hollow=False):
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" stroke="{color}" fill="{"white" if hollow else color}"/>'
 
 
 def panel(title, ours, hnsw):

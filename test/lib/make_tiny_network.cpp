@@ -1,5 +1,5 @@
 // Writes test/data/*.pt, networks for tests of the catalogue: float[N,3,32,32] -> float[N,16], the means of
-// 16 fields over all colours, plus ten.
+// 16 fields over all colors, plus ten.
 // ninja make_tiny_network && build/make_tiny_network KIND FILE; the kinds are
 //
 //   tiny           no more than that

@@ -16,9 +16,9 @@ CREATE FUNCTION identity_hasher(inputs int, bits int, sign text DEFAULT '0000803
 $$;
 
 -- models
-SELECT image_model_create('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
-SELECT image_model_create('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
-SELECT image_model_create('again', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT create_image_model('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT create_image_model('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT create_image_model('again', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
 SELECT name, side, short_side, mean, scale, channels, length, created_by = current_user AS mine FROM imagehash.image_model WHERE name = 'tiny';
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -27,29 +27,29 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN sqlstate || ' ' || sqlerrm;
 END $$;
-SELECT recipe, error_of(format('SELECT image_model_create(%L, %L, %L, %L)', 'bad', :'tiny', :'sha', recipe)) FROM (VALUES
+SELECT recipe, error_of(format('SELECT create_image_model(%L, %L, %L, %L)', 'bad', :'tiny', :'sha', recipe)) FROM (VALUES
     ('[]'), ('{}'), ('{"side": 0, "mean": 0, "std": 255}'), ('{"side": 32.5, "mean": 0, "std": 255}'), ('{"side": 32, "mean": "0", "std": 255}'),
     ('{"side": 32, "mean": [1, 2], "std": 255}'), ('{"side": 32, "mean": [1, 2, "x"], "std": 255}'), ('{"side": 32, "mean": 0.485, "std": 0.229}'),
     ('{"side": 32, "mean": 0, "std": 0}'), ('{"side": 32, "short_side": 16, "mean": 0, "std": 255}'), ('{"side": 32, "mean": 1e300, "std": 255}'),
     ('{"side": 32, "mean": 0, "std": 255, "channels": "gray"}'), ('{"side": 32, "mean": 0, "std": 255, "layout": "nhwc"}'),
     ('{"side": 32, "mean": 0, "std": 255, "size": 1}')) v (recipe);
-SELECT image_model_create('bad', 'tiny_network.pt', :'sha', '{"side": 32, "mean": 0, "std": 255}');
-SELECT image_model_create('bad', '/nowhere/at/all', :'sha', '{"side": 32, "mean": 0, "std": 255}');
-SELECT image_model_create('bad', :'tiny', 'abc', '{"side": 32, "mean": 0, "std": 255}');
-SELECT error_of(format('SELECT image_model_create(%L, %L, %L, %L)', 'bad', :'tiny', repeat('0', 64), '{"side": 32, "mean": 0, "std": 255}')) LIKE 'XX001%' AS other_file;
+SELECT create_image_model('bad', 'tiny_network.pt', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT create_image_model('bad', '/nowhere/at/all', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT create_image_model('bad', :'tiny', 'abc', '{"side": 32, "mean": 0, "std": 255}');
+SELECT error_of(format('SELECT create_image_model(%L, %L, %L, %L)', 'bad', :'tiny', repeat('0', 64), '{"side": 32, "mean": 0, "std": 255}')) LIKE 'XX001%' AS other_file;
 
 -- hashers
-SELECT hasher_import('mine', 'tiny', identity_hasher(16, 16)) AS method \gset
+SELECT import_hasher('mine', 'tiny', identity_hasher(16, 16)) AS method \gset
 SELECT imagehash_method(embedding_hash(array_fill(1::real, '{16}'), 'mine')) = :'method' AS method;
 SELECT name, bits, model_sha256 = decode(:'sha', 'hex') AS model, created_by = current_user AS mine FROM imagehash.hasher WHERE name = 'mine';
 SELECT imagehash_to_bytea(embedding_hash('{1,-1,1,1,0,0,0,1,2,2,-3,4,5,-6,7,8}'::real[], 'mine'));
-SELECT hasher_import('mine', 'tiny', identity_hasher(16, 16));
-SELECT hasher_import('', 'tiny', identity_hasher(16, 16));
-SELECT name, error_of(format('SELECT hasher_import(%L, %L, %L)', name, 'tiny', '')), error_of(format('SELECT image_model_create(%L, %L, %L, %L)', name, :'tiny', :'sha', '{}'))
+SELECT import_hasher('mine', 'tiny', identity_hasher(16, 16));
+SELECT import_hasher('', 'tiny', identity_hasher(16, 16));
+SELECT name, error_of(format('SELECT import_hasher(%L, %L, %L)', name, 'tiny', '')), error_of(format('SELECT create_image_model(%L, %L, %L, %L)', name, :'tiny', :'sha', '{}'))
 FROM unnest(ARRAY['', repeat('x', 49), repeat('x', 48)]) name;
-SELECT hasher_import('wide', 'efficientnet_lite0', identity_hasher(16, 16));
-SELECT hasher_import('damaged', 'tiny', 'IHSH');
-SELECT hasher_import('other', 'none', identity_hasher(16, 16));
+SELECT import_hasher('wide', 'efficientnet_lite0', identity_hasher(16, 16));
+SELECT import_hasher('damaged', 'tiny', 'IHSH');
+SELECT import_hasher('other', 'none', identity_hasher(16, 16));
 SELECT embedding_hash('{1}'::real[], 'mine');
 SELECT embedding_hash('{1}'::real[], 'nobody''s');
 SELECT image_embedding('\x00', 'nobody''s');
@@ -79,13 +79,13 @@ SELECT drop_image_model('efficientnet_lite0');
 BEGIN;
 SELECT drop_hasher('mine');
 SELECT error_of($$SELECT embedding_hash(array_fill(1::real, '{16}'), 'mine')$$);
-SELECT hasher_import('mine', 'tiny', identity_hasher(16, 8)) IS NOT NULL AS entered;
+SELECT import_hasher('mine', 'tiny', identity_hasher(16, 8)) IS NOT NULL AS entered;
 SELECT bit_length(embedding_hash(array_fill(1::real, '{16}'), 'mine'));
 ROLLBACK;
 SELECT bit_length(embedding_hash(array_fill(1::real, '{16}'), 'mine'));
 BEGIN;
 SAVEPOINT s;
-SELECT hasher_import('brief', 'tiny', identity_hasher(16, 8)) IS NOT NULL AS entered;
+SELECT import_hasher('brief', 'tiny', identity_hasher(16, 8)) IS NOT NULL AS entered;
 SELECT bit_length(embedding_hash(array_fill(1::real, '{16}'), 'brief'));
 ROLLBACK TO s;
 SELECT embedding_hash(array_fill(1::real, '{16}'), 'brief');
@@ -112,7 +112,7 @@ EXCEPTION
     WHEN SQLSTATE 'ZZ000' THEN RETURN 'dropped';
     WHEN dependent_objects_still_exist THEN GET STACKED DIAGNOSTICS users = PG_EXCEPTION_DETAIL; RETURN users;
 END $$;
-SELECT hasher_import('it''s m\ine', 'tiny', identity_hasher(16, 16)) IS NOT NULL AS entered, hasher_import('function', 'tiny', identity_hasher(16, 16)) IS NOT NULL AS entered;
+SELECT import_hasher('it''s m\ine', 'tiny', identity_hasher(16, 16)) IS NOT NULL AS entered, import_hasher('function', 'tiny', identity_hasher(16, 16)) IS NOT NULL AS entered;
 SELECT refused();
 CREATE TABLE item (id int, e real[], h imagehash DEFAULT embedding_hash(array_fill(1::real, '{16}'), 'it''s m\ine')) PARTITION BY RANGE (id);
 CREATE TABLE item_1 PARTITION OF item FOR VALUES FROM (1) TO (10);
@@ -156,8 +156,8 @@ GRANT SELECT ON many TO imagehash_reader;
 SET ROLE imagehash_reader;
 SELECT count(embedding_hash(e, 'mine')) FROM many WHERE i < 10;
 SELECT drop_hasher('mine');
-SELECT hasher_import('theirs', 'tiny', '');
-SELECT image_model_create('theirs', '/etc/passwd', repeat('0', 64), '{}');
+SELECT import_hasher('theirs', 'tiny', '');
+SELECT create_image_model('theirs', '/etc/passwd', repeat('0', 64), '{}');
 SELECT drop_image_model('tiny');
 DELETE FROM imagehash.hasher;
 RESET ROLE;
@@ -166,15 +166,15 @@ SET ROLE imagehash_reader;
 SELECT embedding_hash(e, 'mine') FROM many WHERE i = 1;
 RESET ROLE;
 GRANT SELECT ON imagehash.hasher TO PUBLIC;
-GRANT EXECUTE ON FUNCTION hasher_import TO imagehash_reader;
+GRANT EXECUTE ON FUNCTION import_hasher TO imagehash_reader;
 SET ROLE imagehash_reader;
-CREATE TEMP TABLE own AS SELECT hasher_import('theirs', 'tiny', public.identity_hasher(16, 8)) IS NOT NULL AS entered;
+CREATE TEMP TABLE own AS SELECT import_hasher('theirs', 'tiny', public.identity_hasher(16, 8)) IS NOT NULL AS entered;
 SELECT created_by FROM imagehash.hasher WHERE name = 'theirs';
 SELECT drop_hasher('theirs');
 RESET ROLE;
 
 -- another hasher: rehash fills a column, and only what is left of it
-SELECT hasher_import('next', 'tiny', identity_hasher(16, 16, '000080bf')) IS NOT NULL AS entered;
+SELECT import_hasher('next', 'tiny', identity_hasher(16, 16, '000080bf')) IS NOT NULL AS entered;
 CREATE TABLE photo (id int PRIMARY KEY, e real[], h imagehash(16));
 INSERT INTO photo SELECT i, e, embedding_hash(e, 'mine') FROM many WHERE i <= 1000;
 INSERT INTO photo VALUES (0, NULL, NULL);

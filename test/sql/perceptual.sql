@@ -19,8 +19,8 @@ SELECT perceptual_hash(image) <~> 'a800200002008a00' AS perceptual, average_hash
 FROM picture;
 SELECT perceptual_hash(image, 16), wavelet_hash(image, hash_size => 16) FROM picture;
 SELECT bit_length(average_hash(image, 32)), perceptual_hash(image, 8) = perceptual_hash(image) AS default_is_8 FROM picture;
--- ImageHash prints 11 digits of a colour hash
-SELECT colour_hash(image), colour_hash(image) <~> lpad('06003001001', 12, '0')::imagehash AS distance FROM picture;
+-- ImageHash prints 11 digits of a color hash
+SELECT color_hash(image), color_hash(image) <~> lpad('06003001001', 12, '0')::imagehash AS distance FROM picture;
 SELECT crop_resistant_hash(image) FROM picture;
 
 SELECT pdq_quality(image), pdq_hash(image) FROM picture;
@@ -30,7 +30,7 @@ SELECT pdq_quality(image), pdq_hash(image) FROM (SELECT bmp(4, 4, repeat('00', 4
 
 -- methods never mix
 SELECT DISTINCT imagehash_method(h), bit_length(h) FROM picture, unnest(ARRAY[average_hash(image), difference_hash(image),
-    difference_hash_vertical(image), perceptual_hash(image), wavelet_hash(image), colour_hash(image), pdq_hash(image)]
+    difference_hash_vertical(image), perceptual_hash(image), wavelet_hash(image), color_hash(image), pdq_hash(image)]
     || pdq_hash_dihedral(image) || crop_resistant_hash(image)) h ORDER BY 1;
 SELECT difference_hash(image) <~> difference_hash_vertical(image) FROM picture;
 SELECT average_hash(image) <~> average_hash(image, 16) FROM picture;
@@ -50,7 +50,7 @@ SELECT perceptual_hash(image, NULL) FROM picture;
 SELECT pdq_hash('no image');
 SELECT pdq_hash_dihedral('\xffd8ff');
 SELECT crop_resistant_hash('');
-SELECT colour_hash(substr(image, 1, 1000)) FROM picture;
+SELECT color_hash(substr(image, 1, 1000)) FROM picture;
 SET imagehash.max_pixels = 100;
 SELECT pdq_quality(image) FROM picture;
 RESET imagehash.max_pixels;

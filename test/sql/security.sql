@@ -22,9 +22,9 @@ CREATE TABLE weights AS SELECT hasher_of(16, 8) AS eight;
 GRANT SELECT ON weights TO PUBLIC;
 CREATE TABLE picture AS SELECT decode('Qk06AAAAAAAAADYAAAAoAAAAAQAAAAEAAAABABgAAAAAAAQAAADEDgAAxA4AAAAAAAAAAAAA////AA==', 'base64') AS image;
 CREATE TABLE item AS SELECT i AS id, array_fill((i % 5 - 2)::real, '{16}') AS e, NULL::imagehash AS h FROM generate_series(1, 50) i;
-SELECT image_model_create('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT create_image_model('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
 CREATE ROLE imagehash_joe;
-GRANT EXECUTE ON FUNCTION hasher_import, train_hasher, evaluate_hasher, imagehash_index_check TO imagehash_joe;
+GRANT EXECUTE ON FUNCTION import_hasher, train_hasher, evaluate_hasher, imagehash_index_check TO imagehash_joe;
 GRANT SELECT, UPDATE ON item TO imagehash_joe;
 
 -- A schema in front of all others, full of what PostgreSQL has too. Nothing in it is called, by whomever.
@@ -69,8 +69,8 @@ CREATE INDEX other_same ON other USING hamming (same(h));
 
 SET ROLE imagehash_joe;
 SET search_path = hostile, pg_catalog, public;
-SELECT hasher_import('j', 'tiny', eight) IS NOT NULL AS entered FROM weights;
-SELECT bits FROM train_hasher('t', 'SELECT e FROM item ORDER BY id', 8, '{"method": "random", "model": "tiny"}');
+SELECT import_hasher('j', 'tiny', eight) IS NOT NULL AS entered FROM weights;
+SELECT bits FROM train_hasher('t', 'SELECT e FROM item ORDER BY id', 8, '{"algorithm": "random", "model": "tiny"}');
 SELECT metric FROM evaluate_hasher('t', 'SELECT e FROM item ORDER BY id') LIMIT 1;
 CALL imagehash.rehash('item', 'h', 'e', 'j');
 SELECT imagehash_index_check('item_h', true);
@@ -79,14 +79,14 @@ SELECT embedding_hash(ARRAY[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]::real[], 'j');
 SELECT drop_hasher('j');
 SELECT drop_hasher('t');
 RESET ROLE;
-SELECT image_model_create('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
-SELECT hasher_import('j', 'tiny', eight) IS NOT NULL AS entered FROM weights;
+SELECT create_image_model('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT import_hasher('j', 'tiny', eight) IS NOT NULL AS entered FROM weights;
 INSERT INTO imagehash.hasher TABLE imagehash.hasher LIMIT 1;
 DELETE FROM imagehash.hasher;
 SELECT drop_image_model('tiny');
 SELECT drop_hasher('j');
 SELECT drop_image_model('tiny');
-SELECT image_model_create('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
+SELECT create_image_model('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
 RESET search_path;
 SELECT rolsuper FROM pg_authid WHERE rolname = 'imagehash_joe';
 DROP TABLE other;
@@ -99,7 +99,7 @@ SET client_min_messages = warning;
 CREATE ROLE imagehash_writer;
 GRANT pg_write_all_data TO imagehash_writer;
 GRANT INSERT, DELETE ON imagehash.image_model, imagehash.hasher TO imagehash_writer;
-SELECT hasher_import('mine', 'tiny', eight) IS NOT NULL AS entered FROM weights;
+SELECT import_hasher('mine', 'tiny', eight) IS NOT NULL AS entered FROM weights;
 SET ROLE imagehash_writer;
 INSERT INTO imagehash.image_model (name, file, sha256, side, short_side, mean, scale, channels, length)
 VALUES ('evil', '/tmp/evil.pt', sha256('evil'), 32, 32, '{0,0,0}', '{1,1,1}', 'rgb', 16);
@@ -118,7 +118,7 @@ CREATE FUNCTION model_with(change jsonb) RETURNS imagehash.image_model LANGUAGE 
         "mean": [0, 0, 0], "scale": [1, 1, 1], "channels": "rgb", "length": 16, "created": "2026-01-01", "created_by": "somebody"}'
         || jsonb_build_object('sha256', sha256(convert_to(change::text, 'UTF8'))) || change) $$;
 CREATE FUNCTION hasher_with(change jsonb) RETURNS imagehash.hasher LANGUAGE sql AS $$
-    SELECT jsonb_populate_record(NULL::imagehash.hasher, jsonb '{"name": "odd", "bits": 8, "method": "semantic-01234567", "recipe": {}, "quality": {},
+    SELECT jsonb_populate_record(NULL::imagehash.hasher, jsonb '{"name": "odd", "bits": 8, "algorithm": "semantic-01234567", "recipe": {}, "quality": {},
         "created": "2026-01-01", "created_by": "somebody"}'
         || (SELECT jsonb_build_object('weights', eight, 'model_sha256', sha256) FROM weights, imagehash.image_model WHERE name = 'tiny') || change) $$;
 CREATE TABLE odd_model (change jsonb);
@@ -127,8 +127,8 @@ INSERT INTO odd_model VALUES ('{"name": ""}'), ('{"file": "odd.pt"}'), ('{"sha25
     ('{"mean": ["NaN", 2, 3]}'), ('{"mean": [0, 0, "-Infinity"]}'), ('{"scale": [0, 1, 1]}'), ('{"scale": [1, 1, -1]}'), ('{"scale": ["NaN", 1, 1]}'),
     ('{"scale": [1, "Infinity", 1]}'), ('{"scale": []}'), ('{"channels": "gray"}'), ('{"length": 0}'), ('{"length": 65537}');
 CREATE TABLE odd_hasher (change jsonb);
-INSERT INTO odd_hasher VALUES ('{"name": ""}'), ('{"bits": 0}'), ('{"bits": 12}'), ('{"bits": 2048}'), ('{"method": "perceptual"}'),
-    ('{"method": "semantic-00000003"}'), ('{"method": "semantic-0123456"}'), ('{"method": "semantic-ABCDEF01"}'), ('{"model_sha256": "\\x00"}'), ('{"weights": null}');
+INSERT INTO odd_hasher VALUES ('{"name": ""}'), ('{"bits": 0}'), ('{"bits": 12}'), ('{"bits": 2048}'), ('{"algorithm": "perceptual"}'),
+    ('{"algorithm": "semantic-00000003"}'), ('{"algorithm": "semantic-0123456"}'), ('{"algorithm": "semantic-ABCDEF01"}'), ('{"model_sha256": "\\x00"}'), ('{"weights": null}');
 SELECT change, error_of(format('INSERT INTO imagehash.image_model SELECT (model_with(%L)).*', change)) LIKE '23514%' AS refused FROM odd_model;
 SELECT change, error_of(format('INSERT INTO imagehash.hasher SELECT (hasher_with(%L)).*', change)) LIKE '23514%' AS refused FROM odd_hasher;
 
@@ -175,14 +175,14 @@ SELECT array_length(image_embedding(image, 'tiny'), 1), bit_length(semantic_hash
 -- who owns the table of models could switch its trigger off
 ALTER TABLE imagehash.image_model OWNER TO imagehash_joe;
 SELECT image_embedding(image, 'tiny') FROM picture;
-SELECT error_of(format('SELECT image_model_create(%L, %L, %L, %L)', 'more', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}'));
+SELECT error_of(format('SELECT create_image_model(%L, %L, %L, %L)', 'more', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}'));
 SELECT bit_length(semantic_hash(image)) FROM picture;
 ALTER TABLE imagehash.image_model OWNER TO CURRENT_USER;
 SELECT drop_hasher('mine');
 
 -- A hasher belongs to whoever made it, whatever he is called, and to whom he gives it.
 SET ROLE imagehash_joe;
-SELECT hasher_import('joe''s "own"', 'tiny', eight) IS NOT NULL AS entered FROM weights;
+SELECT import_hasher('joe''s "own"', 'tiny', eight) IS NOT NULL AS entered FROM weights;
 RESET ROLE;
 ALTER ROLE imagehash_joe RENAME TO imagehash_joseph;
 CREATE ROLE imagehash_joe;
@@ -207,11 +207,11 @@ SELECT dropped_by('imagehash_other');
 -- default privileges make no owners
 BEGIN;
 ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC, imagehash_other;
-SELECT hasher_import('another', 'tiny', eight) IS NOT NULL AS entered FROM weights;
+SELECT import_hasher('another', 'tiny', eight) IS NOT NULL AS entered FROM weights;
 SELECT dropped_by('imagehash_other', 'another');
 ROLLBACK;
 -- it keeps its owner from being dropped; REASSIGN OWNED leaves it, DROP OWNED lets go of it
-REVOKE ALL ON FUNCTION hasher_import, train_hasher, evaluate_hasher, imagehash_index_check FROM imagehash_joseph;
+REVOKE ALL ON FUNCTION import_hasher, train_hasher, evaluate_hasher, imagehash_index_check FROM imagehash_joseph;
 REVOKE ALL ON item FROM imagehash_joseph;
 REASSIGN OWNED BY imagehash_joseph TO imagehash_joe;
 DROP ROLE imagehash_joseph;

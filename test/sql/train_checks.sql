@@ -15,7 +15,7 @@ CREATE FUNCTION first_image() RETURNS bytea LANGUAGE plpgsql STABLE AS $$ BEGIN 
 
 -- both ends of every range are accepted, but where the description says otherwise, and nothing beyond; all before a row is read
 CREATE FUNCTION accepts(call text, option text, value float8) RETURNS boolean LANGUAGE sql AS
-    $$ SELECT error_of(format(call, jsonb_build_object('method', 'random', option, value))) LIKE '%a row was read' $$;
+    $$ SELECT error_of(format(call, jsonb_build_object('algorithm', 'random', option, value))) LIKE '%a row was read' $$;
 CREATE FUNCTION accepts_in_evaluation(option text, value float8) RETURNS boolean LANGUAGE sql AS
     $$ SELECT error_of(format('SELECT evaluate_hasher(''efficientnet_lite0_256'', ''SELECT first_row()'', %L)', jsonb_build_object(option, value)))
         LIKE '%a row was read' $$;
@@ -32,7 +32,7 @@ SELECT o, error_of(format('SELECT train_hasher(''x'', ''SELECT first_row()'', 64
     -- what options demand of each other, of the embedding and of the rows that are read at most
     '{"start_from_itq": true, "hidden": 127}', '{"start_from_itq": true, "hidden": 128}',
     '{"reconstruction_weight": 0, "contrastive_weight": 0}', '{"reconstruction_weight": 0, "contrastive_weight": 0, "label_weight": 1}',
-    '{"dropout": 0}', '{"dropout": 0, "contrastive_weight": 0}', '{"dropout": 0, "method": "itq"}',
+    '{"dropout": 0}', '{"dropout": 0, "contrastive_weight": 0}', '{"dropout": 0, "algorithm": "itq"}',
     '{"max_rows": 100, "batch": 101}', '{"max_rows": 100, "batch": 100}', '{"max_rows": 100, "batch": 91, "validation": 0.1}']) o;
 -- labels that there may be, views, and how many images there are, are known before the first is read too
 SELECT error_of($$SELECT train_hasher('x', 'SELECT first_row(), 1', 64, '{"reconstruction_weight": 0, "contrastive_weight": 0}')$$);
@@ -44,18 +44,18 @@ SELECT train_hasher('x', 'SELECT first_row()', 64, '{"batch": 10, "max_rows": 9}
 CREATE TABLE item AS SELECT i AS id, i % 3 AS kind, embedding(i) AS embedding FROM generate_series(1, 1000) i;
 ANALYZE item;
 SET client_min_messages = warning;
-SELECT rows FROM train_hasher('999', 'SELECT embedding FROM item WHERE id < 1000', 8, '{"method": "itq", "model": "efficientnet_lite0"}');
-SELECT rows FROM train_hasher('1000', 'SELECT embedding FROM item', 8, '{"method": "itq"}');
-SELECT rows FROM train_hasher('thrown', 'SELECT embedding FROM item WHERE id < 100', 8, '{"method": "random"}');
+SELECT rows FROM train_hasher('999', 'SELECT embedding FROM item WHERE id < 1000', 8, '{"algorithm": "itq", "model": "efficientnet_lite0"}');
+SELECT rows FROM train_hasher('1000', 'SELECT embedding FROM item', 8, '{"algorithm": "itq"}');
+SELECT rows FROM train_hasher('thrown', 'SELECT embedding FROM item WHERE id < 100', 8, '{"algorithm": "random"}');
 SELECT train_hasher('x', 'SELECT first_image() FROM generate_series(1, 999)');
 
 -- labels that all rows share, or that are all null, are none, in training and in measuring
 SELECT rows, quality ? 'validation_itq' AS itq_was_tried FROM train_hasher('one label', 'SELECT embedding, 7 FROM item ORDER BY id', 8, '{"epochs": 1}');
 SELECT rows FROM train_hasher('no label', 'SELECT embedding FROM item ORDER BY id', 8, '{"epochs": 1}');
 SELECT a.weights = b.weights AS same, a.recipe->>'labels' AS labels FROM imagehash.hasher a, imagehash.hasher b WHERE a.name = 'one label' AND b.name = 'no label';
-SELECT rows FROM train_hasher('one label and nulls', 'SELECT embedding, CASE WHEN id < 9 THEN 7 END FROM item ORDER BY id', 8, '{"method": "itq"}');
-SELECT rows FROM train_hasher('null labels', 'SELECT embedding, NULL FROM item ORDER BY id', 8, '{"method": "itq"}');
-SELECT metric, code IS NULL AS unknown FROM evaluate_hasher('1000', 'SELECT embedding, 7 FROM item ORDER BY id') WHERE metric IN ('mAP', 'neighbours kept@10');
+SELECT rows FROM train_hasher('one label and nulls', 'SELECT embedding, CASE WHEN id < 9 THEN 7 END FROM item ORDER BY id', 8, '{"algorithm": "itq"}');
+SELECT rows FROM train_hasher('null labels', 'SELECT embedding, NULL FROM item ORDER BY id', 8, '{"algorithm": "itq"}');
+SELECT metric, code IS NULL AS unknown FROM evaluate_hasher('1000', 'SELECT embedding, 7 FROM item ORDER BY id') WHERE metric IN ('mAP', 'neighbors kept@10');
 SELECT metric, code IS NULL AS unknown FROM evaluate_hasher('1000', 'SELECT embedding, kind % 2 FROM item ORDER BY id') WHERE metric = 'mAP';
 -- a query column without labels is meant
 SELECT code FROM evaluate_hasher('1000', 'SELECT embedding, NULL, id <= 100 FROM item ORDER BY id') WHERE metric = 'queries';
@@ -76,10 +76,10 @@ CREATE TABLE photo AS
     FROM pg_ls_dir(:'source' || '/demo/pictures') name WHERE name LIKE '%.jpg' ORDER BY name COLLATE "C" LIMIT 6;
 CREATE FUNCTION volatile(bytea) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN RETURN $1; END $$;
 SET client_min_messages = notice;
-SELECT rows FROM train_hasher('photos', 'SELECT image FROM photo ORDER BY id -- all', 8, '{"method": "random"}');
-SELECT rows FROM train_hasher('photos 2', 'WITH p AS (SELECT * FROM photo) (SELECT image FROM p WHERE id > 2) ORDER BY 1; -- not 1, 2', 8, '{"method": "random"}');
-SELECT rows FROM train_hasher('photos 3', 'SELECT image, id FROM photo, generate_series(1, 2) ORDER BY id', 8, '{"method": "random", "max_rows": 4}');
-SELECT rows FROM train_hasher('photos 4', 'SELECT volatile(image) FROM photo ORDER BY id', 8, '{"method": "random"}');
+SELECT rows FROM train_hasher('photos', 'SELECT image FROM photo ORDER BY id -- all', 8, '{"algorithm": "random"}');
+SELECT rows FROM train_hasher('photos 2', 'WITH p AS (SELECT * FROM photo) (SELECT image FROM p WHERE id > 2) ORDER BY 1; -- not 1, 2', 8, '{"algorithm": "random"}');
+SELECT rows FROM train_hasher('photos 3', 'SELECT image, id FROM photo, generate_series(1, 2) ORDER BY id', 8, '{"algorithm": "random", "max_rows": 4}');
+SELECT rows FROM train_hasher('photos 4', 'SELECT volatile(image) FROM photo ORDER BY id', 8, '{"algorithm": "random"}');
 SELECT train_hasher('x', 'SELECT first_image() FROM photo', 8, '{"views": 2}');
 SELECT evaluate_hasher('photos', 'SELECT first_image(), NULL, true FROM photo');
 

@@ -19,38 +19,38 @@ ANALYZE item;
 SET client_min_messages = error;
 SELECT name, bits, method ~ '^semantic-[0-9a-f]{8}$' AS method, rows, rows_left_out, quality->>'epochs' AS epochs,
     (quality->>'validation')::float8 BETWEEN 0.2 AND 1 AS validation
-FROM train_hasher('deep', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "method": "autoencoder"}');
-SELECT bits, recipe->>'method' AS method, recipe->>'epochs' AS epochs, recipe->>'rows' AS rows, recipe->>'seed' AS seed, recipe->>'label_weight' AS labels,
+FROM train_hasher('deep', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "algorithm": "autoencoder"}');
+SELECT bits, recipe->>'algorithm' AS method, recipe->>'epochs' AS epochs, recipe->>'rows' AS rows, recipe->>'seed' AS seed, recipe->>'label_weight' AS labels,
     octet_length(weights) = 24 + 4 * (512 * 1281 + 64 * 513) AS weights, created_by = current_user AS created_by
 FROM imagehash.hasher WHERE name = 'deep';
-SELECT rows, quality FROM train_hasher('rotated', 'SELECT embedding FROM item ORDER BY id', 32, '{"method": "itq"}');
-SELECT rows, quality FROM train_hasher('thrown', 'SELECT embedding FROM item ORDER BY id', options => '{"method": "random", "seed": 7}');
+SELECT rows, quality FROM train_hasher('rotated', 'SELECT embedding FROM item ORDER BY id', 32, '{"algorithm": "itq"}');
+SELECT rows, quality FROM train_hasher('thrown', 'SELECT embedding FROM item ORDER BY id', options => '{"algorithm": "random", "seed": 7}');
 SELECT rows FROM train_hasher('steered', 'SELECT embedding, kind FROM item ORDER BY id', 32, '{"epochs": 8}');
 SELECT recipe->>'labels' AS labels, (recipe->>'label_weight')::float8 > 0 AS steered, recipe->'libraries' ? 'imagehash' AS libraries
 FROM imagehash.hasher WHERE name = 'steered';
 -- left open, the method is the one that ranks the rows held out better, and both numbers are kept: an autoencoder that learns nothing is none
-SELECT quality->>'method' AS method, quality ? 'best_epoch' AS has_epoch, (quality->>'validation_itq')::float8 > (quality->>'validation_autoencoder')::float8 AS itq_is_better,
+SELECT quality->>'algorithm' AS method, quality ? 'best_epoch' AS has_epoch, (quality->>'validation_itq')::float8 > (quality->>'validation_autoencoder')::float8 AS itq_is_better,
     quality->'validation' = quality->'validation_itq' AS validation
 FROM train_hasher('open', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 2, "learning_rate": 1e-9}');
-SELECT recipe->>'method' AS method, octet_length(weights) = 24 + 4 * 64 * 1281 AS linear FROM imagehash.hasher WHERE name = 'open';
-SELECT quality->>'method' AS method, quality ? 'validation_itq' AS itq_was_tried, quality ? 'best_epoch' AS has_epoch
+SELECT recipe->>'algorithm' AS method, octet_length(weights) = 24 + 4 * 64 * 1281 AS linear FROM imagehash.hasher WHERE name = 'open';
+SELECT quality->>'algorithm' AS method, quality ? 'validation_itq' AS itq_was_tried, quality ? 'best_epoch' AS has_epoch
 FROM train_hasher('open, no rows held out', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 2, "validation": 0}');
-SELECT quality->>'method' AS method, quality ? 'validation_itq' AS itq_was_tried FROM train_hasher('open, labels', 'SELECT embedding, kind FROM item ORDER BY id', 64, '{"epochs": 2}');
+SELECT quality->>'algorithm' AS method, quality ? 'validation_itq' AS itq_was_tried FROM train_hasher('open, labels', 'SELECT embedding, kind FROM item ORDER BY id', 64, '{"epochs": 2}');
 -- double precision[] is accepted too, and nulls are left out
-SELECT rows, rows_left_out FROM train_hasher('nulls', 'SELECT CASE WHEN id > 10 THEN embedding::double precision[] END FROM item ORDER BY id', 8, '{"method": "random"}');
+SELECT rows, rows_left_out FROM train_hasher('nulls', 'SELECT CASE WHEN id > 10 THEN embedding::double precision[] END FROM item ORDER BY id', 8, '{"algorithm": "random"}');
 SELECT bit_length(embedding_hash(embedding, 'rotated')) FROM item WHERE id = 1;
 
 -- the same seed gives the same bytes, another gives others
-SELECT rows FROM train_hasher('deep again', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "method": "autoencoder"}');
-SELECT rows FROM train_hasher('deep 2', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "method": "autoencoder", "seed": 2}');
+SELECT rows FROM train_hasher('deep again', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "algorithm": "autoencoder"}');
+SELECT rows FROM train_hasher('deep 2', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 8, "algorithm": "autoencoder", "seed": 2}');
 SELECT a.weights = b.weights AS same_seed, a.weights <> c.weights AS other_seed
 FROM imagehash.hasher a, imagehash.hasher b, imagehash.hasher c WHERE a.name = 'deep' AND b.name = 'deep again' AND c.name = 'deep 2';
 -- so does a sample of the rows
-SELECT rows FROM train_hasher('sample', 'SELECT embedding FROM item ORDER BY id', 64, '{"method": "itq", "max_rows": 200}');
-SELECT rows FROM train_hasher('sample again', 'SELECT embedding FROM item ORDER BY id', 64, '{"method": "itq", "max_rows": 200}');
+SELECT rows FROM train_hasher('sample', 'SELECT embedding FROM item ORDER BY id', 64, '{"algorithm": "itq", "max_rows": 200}');
+SELECT rows FROM train_hasher('sample again', 'SELECT embedding FROM item ORDER BY id', 64, '{"algorithm": "itq", "max_rows": 200}');
 SELECT a.weights = b.weights AS same, a.recipe->>'rows_seen' AS seen FROM imagehash.hasher a, imagehash.hasher b WHERE a.name = 'sample' AND b.name = 'sample again';
 -- memory bounds the sample where the number of rows is left to it: 512 kB hold 102 rows of 5120 bytes
-SELECT rows FROM train_hasher('small', 'SELECT embedding FROM item ORDER BY id', 8, '{"method": "random", "memory": "512kB"}');
+SELECT rows FROM train_hasher('small', 'SELECT embedding FROM item ORDER BY id', 8, '{"algorithm": "random", "memory": "512kB"}');
 
 -- trained codes rank the clusters, and better than random directions; steered ones best
 CREATE TABLE measured AS
@@ -86,7 +86,7 @@ SELECT s, sqlstate_of(format('SELECT train_hasher(%s)', s)) FROM unnest(ARRAY[
     $$'', 'SELECT 1'$$, $$repeat('x', 49), 'SELECT 1'$$, $$'x', 'SELECT 1', 60$$, $$'x', 'SELECT 1', 1032$$,
     $$'x', 'SELECT 1', 64, '[]'$$, $$'x', 'SELECT 1', 64, '{"epoch": 3}'$$, $$'x', 'SELECT 1', 64, '{"epochs": 0}'$$,
     $$'x', 'SELECT 1', 64, '{"epochs": 2.5}'$$, $$'x', 'SELECT 1', 64, '{"epochs": "3"}'$$, $$'x', 'SELECT 1', 64, '{"epochs": [3]}'$$,
-    $$'x', 'SELECT 1', 64, '{"method": "deep"}'$$, $$'x', 'SELECT 1', 64, '{"memory": "much"}'$$, $$'x', 'SELECT 1', 64, '{"learning_rate": 0}'$$,
+    $$'x', 'SELECT 1', 64, '{"algorithm": "deep"}'$$, $$'x', 'SELECT 1', 64, '{"memory": "much"}'$$, $$'x', 'SELECT 1', 64, '{"learning_rate": 0}'$$,
     $$'x', 'SELECT 1', 64, '{"start_from_itq": 1}'$$, $$'x', 'SELECT 1', 64, '{"model": "none"}'$$]) s;
 SELECT train_hasher('x', 'SELECT 1', 64, '{"epoch": 3}');
 
@@ -118,7 +118,7 @@ ROLLBACK;
 
 -- what is left out is said
 SET client_min_messages = notice;
-SELECT rows, rows_left_out FROM train_hasher('told', 'SELECT CASE WHEN id <> 5 THEN embedding END, kind FROM item ORDER BY id', 8, '{"method": "random", "max_rows": 100}');
+SELECT rows, rows_left_out FROM train_hasher('told', 'SELECT CASE WHEN id <> 5 THEN embedding END, kind FROM item ORDER BY id', 8, '{"algorithm": "random", "max_rows": 100}');
 SELECT train_hasher('x', $$SELECT 'no image'::bytea FROM generate_series(1, 3)$$, 8, '{"on_error": "skip"}');
 SET client_min_messages = error;
 
@@ -135,7 +135,7 @@ SELECT count(*) AS different FROM (
     EXCEPT SELECT * FROM evaluate_hasher('photos', 'SELECT image_embedding(image), id % 2 FROM photo ORDER BY id')) d;
 UPDATE photo SET image = substr(image, 1, 2000) WHERE id = 4;
 SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT image FROM photo ORDER BY id', 8, '{"epochs": 2}')$$) ~ '^22023: .*truncated';
-SELECT rows, rows_left_out FROM train_hasher('skipped', 'SELECT image FROM photo ORDER BY id', 8, '{"method": "random", "on_error": "skip"}');
+SELECT rows, rows_left_out FROM train_hasher('skipped', 'SELECT image FROM photo ORDER BY id', 8, '{"algorithm": "random", "on_error": "skip"}');
 
 -- privileges: EXECUTE is granted, and the source runs as the caller
 CREATE ROLE imagehash_trainer;
@@ -149,7 +149,7 @@ SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT embedding FROM item')$$);
 RESET ROLE;
 GRANT SELECT ON item TO imagehash_trainer;
 SET ROLE imagehash_trainer;
-SELECT rows FROM train_hasher('theirs', 'SELECT embedding FROM item', 8, '{"method": "random"}');
+SELECT rows FROM train_hasher('theirs', 'SELECT embedding FROM item', 8, '{"algorithm": "random"}');
 -- ... in both: to measure takes EXECUTE, SELECT on what is measured and on the hashers, to train SELECT on the models
 SELECT sqlstate_of($$SELECT evaluate_hasher('theirs', 'SELECT embedding FROM item')$$);
 RESET ROLE;
@@ -164,13 +164,13 @@ SELECT sqlstate_of($$SELECT evaluate_hasher('theirs', 'SELECT embedding FROM ite
 SELECT sqlstate_of($$SELECT evaluate_hasher('efficientnet_lite0_256', 'SELECT embedding FROM item')$$);
 SELECT sqlstate_of($$SELECT embedding_hash(embedding, 'theirs') FROM item$$);
 SELECT sqlstate_of($$SELECT recipe FROM imagehash.hasher$$);
-SELECT sqlstate_of($$SELECT train_hasher('unseen', 'SELECT embedding FROM item', 8, '{"method": "random"}')$$);
+SELECT sqlstate_of($$SELECT train_hasher('unseen', 'SELECT embedding FROM item', 8, '{"algorithm": "random"}')$$);
 SELECT sqlstate_of($$SELECT drop_hasher('unseen')$$);
 RESET ROLE;
 GRANT SELECT ON imagehash.hasher TO PUBLIC;
 REVOKE SELECT ON imagehash.image_model FROM PUBLIC;
 SET ROLE imagehash_trainer;
-SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT embedding FROM item', 8, '{"method": "random"}')$$);
+SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT embedding FROM item', 8, '{"algorithm": "random"}')$$);
 RESET ROLE;
 GRANT SELECT ON imagehash.image_model TO PUBLIC;
 
@@ -183,7 +183,7 @@ SELECT train_hasher('x', 'SELECT image FROM photo, generate_series(1, 1000) WHER
 SELECT evaluate_hasher('deep', 'SELECT embedding, kind FROM item, generate_series(1, 10)', '{"queries": 6000}');
 RESET statement_timeout;
 SELECT count(*) FROM imagehash.hasher WHERE name = 'x';
-SELECT rows FROM train_hasher('x', 'SELECT embedding FROM item', 8, '{"method": "random"}');
+SELECT rows FROM train_hasher('x', 'SELECT embedding FROM item', 8, '{"algorithm": "random"}');
 
 DROP OWNED BY imagehash_trainer;
 DROP ROLE imagehash_trainer;

@@ -1,5 +1,5 @@
 # Hostile and odd images through SQL, all in one session: a hash or a clean error, never a crash, and memory stays bounded.
-# A set of bombs is made here; the files of IMAGEHASH_SHARED (test collections of Pillow and image-rs, PDQ's colour modes,
+# A set of bombs is made here; the files of IMAGEHASH_SHARED (test collections of Pillow and image-rs, PDQ's color modes,
 # EXIF orientations) come on top where they are.
 use strict;
 use warnings;
@@ -79,14 +79,14 @@ my %bombs = (
 	'png with an international text of 256 MB' => [ png(4, 4, $rows, png_chunk('iTXt', "k\0\1\0\0\0$zeros") x 20), qr/^hash$/ ],
 	'png with a profile of 256 MB' => [ png(4, 4, $rows, png_chunk('iCCP', "k\0\0$zeros")), qr/^hash$/ ],
 	'png with 100000 chunks' => [ png(4, 4, $rows, png_chunk('tEXt', "k\0v") x 100000), qr/^hash$/ ],
-	'png with a palette of 100000 colours' => [ png(4, 4, $rows, png_chunk('PLTE', 'abc' x 100000)), qr/^(hash|22023:)/ ],
+	'png with a palette of 100000 colors' => [ png(4, 4, $rows, png_chunk('PLTE', 'abc' x 100000)), qr/^(hash|22023:)/ ],
 	'jpeg of 65500 x 65500' => [ jpeg(65500, 65500, 0xc0, [ [ "\1\1\0\0\x3f\0", "\0" ] ]), qr/^54000:image has 4290250000 pixels/ ],
 	'jpeg of 10000 x 10000 with no pixels' => [ jpeg(10000, 10000, 0xc0, [ [ "\1\1\0\0\x3f\0", "\0" ] ]), qr/^22023:JPEG image cannot be decoded: Corrupt JPEG data: premature end/ ],
 	'jpeg of 1000 scans' => [ jpeg(8, 8, 0xc2, [ map { [@dc_scan] } 1 .. 1000 ]), qr/^54000:JPEG image of 64 pixels has 1000 scans, more than the limit of 100$/ ],
 	'jpeg of 10000 x 10000 and 11 scans' => [ jpeg(10000, 10000, 0xc2, [ map { [@dc_scan] } 1 .. 11 ]), qr/^54000:JPEG image of 100000000 pixels has 11 scans, more than the limit of 10$/ ],
 	'bmp of 100000 x 100000' => [ 'BM' . pack('VVVVVVvvVVVVVV', 58, 0, 54, 40, 100000, 100000, 1, 24, 0, 0, 0, 0, 0, 0) . "\0" x 4, qr/^54000:/ ],
 	'bmp of 100000 x 100000, run-length coded' => [ 'BM' . pack('VVVVVVvvVVVVVV', 58, 0, 54, 40, 100000, 100000, 1, 8, 1, 0, 0, 0, 0, 0) . "\0\1", qr/^54000:/ ],
-	'bmp with a palette of 2^31 colours' => [ 'BM' . pack('VVVVVVvvVVVVVV', 58, 0, 54, 40, 1, 1, 1, 8, 0, 0, 0, 0, 0x7fffffff, 0) . "\0" x 4, qr/^(hash|22023:)/ ],
+	'bmp with a palette of 2^31 colors' => [ 'BM' . pack('VVVVVVvvVVVVVV', 58, 0, 54, 40, 1, 1, 1, 8, 0, 0, 0, 0, 0x7fffffff, 0) . "\0" x 4, qr/^(hash|22023:)/ ],
 	'tiff of 100000 x 100000' => [ tiff(100000, 100000), qr/^54000:/ ],
 	'tiff of 10000 x 10000 with one byte' => [ tiff(10000, 10000), qr/^22023:/ ],
 	'tiff with a tile of 2^30 pixels' => [ tiff(1, 1, [ 322, 4, 32768 ], [ 323, 4, 32768 ], [ 324, 4, 8 ], [ 325, 4, 1 ]), qr/^0A000:TIFF images with tiles larger than the image/ ],

@@ -27,16 +27,16 @@ $node->safe_psql(
 	CREATE SCHEMA ext;
 	CREATE EXTENSION imagehash SCHEMA ext;
 	SET search_path = public, ext;
-	SELECT image_model_create('tiny', '$model', encode(sha256(pg_read_binary_file('$model')), 'hex'),
+	SELECT create_image_model('tiny', '$model', encode(sha256(pg_read_binary_file('$model')), 'hex'),
 		'{"side": 32, "mean": [1.5, 0, 0.1], "std": 255, "channels": "bgr"}');
-	SELECT hasher_import('my "own" hasher''s', 'tiny', '\\x$hex', '{"seed": 1}');
+	SELECT import_hasher('my "own" hasher''s', 'tiny', '\\x$hex', '{"seed": 1}');
 	CREATE ROLE maker;
 	CREATE ROLE stranger;
 	CREATE ROLE admin SUPERUSER LOGIN;
 	GRANT USAGE ON SCHEMA ext TO maker, stranger;
-	GRANT EXECUTE ON FUNCTION hasher_import TO maker;
+	GRANT EXECUTE ON FUNCTION import_hasher TO maker;
 	SET ROLE maker;
-	SELECT hasher_import('maker''s', 'tiny', '\\x$hex');
+	SELECT import_hasher('maker''s', 'tiny', '\\x$hex');
 	RESET ROLE;
 	CREATE SCHEMA app;
 	CREATE TABLE app.item (id int, e real[], photo bytea,
@@ -100,7 +100,7 @@ my $standby = PostgreSQL::Test::Cluster->new('catalogue_standby');
 $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->start;
 my $hash = q(SELECT ext.embedding_hash(array_fill(1::real, '{16}'), 'late'));
-$node->safe_psql('postgres', "SELECT ext.hasher_import('late', 'tiny', '\\x$hex')");
+$node->safe_psql('postgres', "SELECT ext.import_hasher('late', 'tiny', '\\x$hex')");
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 is($standby->safe_psql('postgres', $hash), $node->safe_psql('postgres', $hash), 'a standby hashes');
 is($standby->safe_psql('postgres', "SELECT ext.semantic_hash($picture, 'late')"),
@@ -128,13 +128,13 @@ $node->poll_query_until('postgres', 'SELECT EXISTS (SELECT FROM seen WHERE bits 
 $node->safe_psql('postgres', q(SELECT ext.drop_hasher('late')));
 $node->poll_query_until('postgres', 'SELECT EXISTS (SELECT FROM seen WHERE bits = 0)');
 my $eight = unpack('H*', 'IHSH' . pack('V5', 1, 16, 0, 8, 0) . pack('f<', 1) x (17 * 8));
-$node->safe_psql('postgres', "SELECT ext.hasher_import('late', 'tiny', '\\x$eight')");
+$node->safe_psql('postgres', "SELECT ext.import_hasher('late', 'tiny', '\\x$eight')");
 $user->finish;
 is($node->safe_psql('postgres', q(SELECT string_agg(bits::text, ',' ORDER BY ctid) FROM seen)), '16,0,8', 'a session notices that a hasher was dropped and another took its name');
 
 # A column gets another hasher beside writers; stopped once, and called again.
 $node->safe_psql('postgres', qq(
-	SELECT ext.hasher_import('sixteen', 'tiny', '\\x$hex');
+	SELECT ext.import_hasher('sixteen', 'tiny', '\\x$hex');
 	CREATE TABLE photo (id int PRIMARY KEY, e real[], old ext.imagehash, h ext.imagehash);
 	INSERT INTO photo SELECT i, ARRAY(SELECT sin(i * j)::real FROM generate_series(1, 16) j) FROM generate_series(1, 30000) i;
 	UPDATE photo SET old = ext.embedding_hash(e, 'late'), h = ext.embedding_hash(e, 'sixteen') WHERE id % 3 = 0;

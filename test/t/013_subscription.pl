@@ -37,8 +37,8 @@ sub subscribe
 my $publisher = new_node('publisher');
 $publisher->safe_psql(
 	'postgres', qq(
-	SELECT image_model_create('tiny', '$model', encode(sha256(pg_read_binary_file('$model')), 'hex'), '{"side": 32, "mean": 0, "std": 255}');
-	SELECT hasher_import('early', 'tiny', '\\x$hex', '{"seed": 1}');
+	SELECT create_image_model('tiny', '$model', encode(sha256(pg_read_binary_file('$model')), 'hex'), '{"side": 32, "mean": 0, "std": 255}');
+	SELECT import_hasher('early', 'tiny', '\\x$hex', '{"seed": 1}');
 	INSERT INTO photo SELECT i, ARRAY(SELECT sin(i * j)::real FROM generate_series(1, 16) j) FROM generate_series(1, 1000) i;
 	UPDATE photo SET h = embedding_hash(e, 'early');
 	CREATE PUBLICATION hashes FOR TABLE photo, imagehash.hasher, imagehash.image_model;
@@ -85,7 +85,7 @@ $subscriber->safe_psql('postgres', 'DROP INDEX photo_h');
 $publisher->safe_psql(
 	'postgres', qq(
 	BEGIN;
-	SELECT hasher_import('late', 'tiny', '\\x$eight');
+	SELECT import_hasher('late', 'tiny', '\\x$eight');
 	INSERT INTO photo SELECT 1000 + i, e, embedding_hash(e, 'late') FROM photo CROSS JOIN LATERAL (SELECT id) s (i);
 	COMMIT;
 	CALL imagehash.rehash('photo', 'h', 'e', 'late');

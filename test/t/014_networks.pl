@@ -66,13 +66,13 @@ my $witness = session(
 	q(SELECT 'kept ' || sum(n) FROM kept));
 
 my $recipe = q('{"side": 32, "mean": 0, "std": 255}');
-sub create { my ($name, $path) = @_; return "SELECT image_model_create('$name', '$path', encode(sha256(pg_read_binary_file('$path')), 'hex'), $recipe)"; }
+sub create { my ($name, $path) = @_; return "SELECT create_image_model('$name', '$path', encode(sha256(pg_read_binary_file('$path')), 'hex'), $recipe)"; }
 my $weights = 'IHSH' . pack('V5', 1, 16, 0, 16, 0) . pack('f<', 1) x (17 * 16);
 my $bmp = sub { my ($pixel) = @_; return "\\x424d3a000000000000003600000028000000010000000100000001001800000000000400000" . "0c40e0000c40e00000000000000000000" . $pixel . '00'; };
 my ($white, $black) = map { "'" . $bmp->($_) . "'::bytea" } qw(ffffff 000000);
 $node->safe_psql('postgres', 'CREATE EXTENSION imagehash');
 $node->safe_psql('postgres', create($_, $file{$_})) for qw(tiny_network loops_on_white);
-$node->safe_psql('postgres', "SELECT hasher_import('loops', 'loops_on_white', '\\x" . unpack('H*', $weights) . "')");
+$node->safe_psql('postgres', "SELECT import_hasher('loops', 'loops_on_white', '\\x" . unpack('H*', $weights) . "')");
 my $ten = '{' . join(',', (10) x 16) . '}';
 is(said("SELECT image_embedding($black, 'loops_on_white')"), "$ten\n", 'a network that loops for some images embeds the others');
 
@@ -85,8 +85,8 @@ my @loops = (
 	[ 'image_embedding', "SELECT image_embedding($white, 'loops_on_white')" ],
 	[ 'semantic_hash of an array', "SELECT semantic_hashes(ARRAY[$white, $white], 'loops')" ],
 	[ 'an exception handler', "DO \$\$ BEGIN PERFORM semantic_hash($white, 'loops'); EXCEPTION WHEN OTHERS OR query_canceled THEN NULL; END \$\$" ],
-	[ 'image_model_create', create('loops', $file{loops}) ],
-	[ 'image_model_create, loading', create('loops', $file{loops_loading}) ]);
+	[ 'create_image_model', create('loops', $file{loops}) ],
+	[ 'create_image_model, loading', create('loops', $file{loops_loading}) ]);
 for my $case (@loops)
 {
 	my ($name, $statement) = @$case;
@@ -119,12 +119,12 @@ system('mkfifo', "$directory/fifo") == 0 or die 'mkfifo';
 my $sha = '0' x 64;
 for my $path ("$directory/fifo", $directory, '/dev/zero', '/dev/tty')
 {
-	like(said("SELECT image_model_create('none', '$path', '$sha', $recipe)"), qr/ERROR:  42809: "\Q$path\E" is not a regular file/, "$path is refused");
+	like(said("SELECT create_image_model('none', '$path', '$sha', $recipe)"), qr/ERROR:  42809: "\Q$path\E" is not a regular file/, "$path is refused");
 }
 open my $sparse, '>', "$directory/large" or die $!;
 truncate $sparse, (2 << 30) + 1 or die $!;
 close $sparse;
-like(said("SELECT image_model_create('none', '$directory/large', '$sha', $recipe)"), qr/ERROR:  54000: file "\Q$directory\E\/large" is too large for a model/, 'more than 2 GB are refused');
+like(said("SELECT create_image_model('none', '$directory/large', '$sha', $recipe)"), qr/ERROR:  54000: file "\Q$directory\E\/large" is too large for a model/, 'more than 2 GB are refused');
 # What was a file when the model was entered may be none later.
 unlink $file{loops_on_white};
 system('mkfifo', $file{loops_on_white}) == 0 or die 'mkfifo';

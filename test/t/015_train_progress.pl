@@ -43,18 +43,18 @@ like($notices, qr/NOTICE:  12 images to embed, 2 network runs each\n.*NOTICE:  e
 	'all images are counted before the first, and what is left is said');
 unlike($notices, qr/embedded 12 of 12 images \(.*left/, 'nothing is left at the end');
 
-$notices = said(q{train_hasher('b', 'SELECT slow(image, id) FROM photo ORDER BY id', 8, '{"method": "random", "max_rows": 5}')});
+$notices = said(q{train_hasher('b', 'SELECT slow(image, id) FROM photo ORDER BY id', 8, '{"algorithm": "random", "max_rows": 5}')});
 my ($drawn) = $notices =~ /NOTICE:  (\d+) of 12 images to embed, for a sample of 5, 1 network run each\n/;
 ok($drawn && $drawn >= 5 && $drawn <= 12, 'of a sample those that are drawn are counted');
 like($notices, qr/embedded \d+ of $drawn images \($speed, $left\)/, '... and told');
 
-$notices = said(q{train_hasher('c', 'SELECT slow(image, id) FROM photo, (SELECT random() OFFSET 0) r ORDER BY id', 8, '{"method": "random"}')});
+$notices = said(q{train_hasher('c', 'SELECT slow(image, id) FROM photo, (SELECT random() OFFSET 0) r ORDER BY id', 8, '{"algorithm": "random"}')});
 like($notices, qr/images to embed are not counted.*embedded 8 images \($speed\)\n/s, 'without a total nothing is said of what is left');
 
 $notices = said(q{evaluate_hasher('a', 'SELECT slow(image, id), id % 2 FROM photo ORDER BY id')});
 like($notices, qr/12 images to embed, 1 network run each\n.*embedded 8 of 12 images \($speed, $left\)\n/s, 'so it is in measuring');
 
-$notices = said(q{train_hasher('d', 'SELECT embedding FROM item WHERE NOT slowly_no(id)', 8, '{"epochs": 2, "method": "autoencoder"}')});
+$notices = said(q{train_hasher('d', 'SELECT embedding FROM item WHERE NOT slowly_no(id)', 8, '{"epochs": 2, "algorithm": "autoencoder"}')});
 like($notices, qr/epoch 1 of 2: loss [^\n]*, $left\n/, 'how long is left of the epochs');
 like($notices, qr/epoch 2 of 2: loss (?![^\n]* left)/, '... but of the last one');
 

@@ -57,7 +57,7 @@ def hashes(kind, image):
         yield "vertical-difference", size, imagehash.dhash_vertical(image, size)
         yield "perceptual", size, imagehash.phash(image, size)
         yield "wavelet", size, imagehash.whash(image, size)
-    yield "colour", 0, "0" + str(imagehash.colorhash(image))
+    yield "color", 0, "0" + str(imagehash.colorhash(image))
     if image.width > 100:
         yield "crop-resistant", 0, imagehash.crop_resistant_hash(image)
     pixels = np.asarray(image)

@@ -87,7 +87,7 @@ TEST(Decode, TransparentGreyValueIsWhite) {
     EXPECT_EQ(pixel(image, 1, 0)[0], 60);
 }
 
-TEST(Decode, TransparentColourIsWhite) {
+TEST(Decode, TransparentColorIsWhite) {
     cv::Mat picture(1, 2, CV_8UC3);
     picture.at<cv::Vec3b>(0, 0) = cv::Vec3b(1, 2, 3);
     picture.at<cv::Vec3b>(0, 1) = cv::Vec3b(4, 5, 6);

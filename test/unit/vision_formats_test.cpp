@@ -29,7 +29,7 @@ Buffer from_hex(const char *hex) {
 
 // --- GIF -------------------------------------------------------------------------------------------------
 
-// 60 x 50, made by Pillow: the colour of (x, y) has the index (x * x / 7 + y * y / 5) % 16, plain and
+// 60 x 50, made by Pillow: the color of (x, y) has the index (x * x / 7 + y * y / 5) % 16, plain and
 // interlaced.
 const char *const kGifs[] = {
     "4749463837613c00320083000000ff0011ee0322dd0633cc0944bb0c55aa0f66991277881588771899661baa551ebb44"
@@ -303,7 +303,7 @@ TEST(DecodeWebp, ManyFramesCostNothing) {
 
 // --- TIFF ------------------------------------------------------------------------------------------------
 
-// A palette (three entries a colour, 16 bits: all red, all green, all blue) behind a TIFF made by
+// A palette (three entries a color, 16 bits: all red, all green, all blue) behind a TIFF made by
 // make_tiff().
 Buffer with_palette(TiffParts parts, const std::vector<uint16_t> &palette) {
     uint32_t offset = 0;
@@ -442,7 +442,7 @@ TEST(DecodePng, UnknownCriticalChunkIsAnError) {
               ErrorKind::bad_image);
 }
 
-// 2 x 1, 4 bits, two colours of which the second is half transparent.
+// 2 x 1, 4 bits, two colors of which the second is half transparent.
 TEST(DecodePng, PaletteWithTransparency) {
     Buffer header, png;
     append_u32_be(header, 2);

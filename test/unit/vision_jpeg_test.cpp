@@ -47,7 +47,7 @@ TEST(DecodeJpeg, PixelsAreThoseOfOpenCv) {
         }
 }
 
-// One colour, as a program without Adobe's marker stores it, or Adobe's inverted.
+// One color, as a program without Adobe's marker stores it, or Adobe's inverted.
 Buffer cmyk_jpeg(uint8_t c, uint8_t m, uint8_t y, uint8_t k, bool adobe) {
     JpegInMemory file(16, 16, 4, JCS_CMYK);
     jpeg_set_quality(&file.jpeg, 100, TRUE);

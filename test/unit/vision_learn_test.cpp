@@ -97,10 +97,10 @@ double map_of(const std::vector<uint8_t> &file, const Pictures &queries, const P
 TEST(Learn, EveryMethodGivesAHasher) {
     Pictures p = make_pictures(400, 2);
     LearnSet set = p.set(false, false);
-    for (HasherMethod method :
-         {HasherMethod::autoencoder, HasherMethod::itq, HasherMethod::random_projection}) {
+    for (HasherAlgorithm algorithm :
+         {HasherAlgorithm::autoencoder, HasherAlgorithm::itq, HasherAlgorithm::random_projection}) {
         TrainOptions options = quick_options(set);
-        options.method = method;
+        options.algorithm = method;
         Result result = train(set, options);
         ASSERT_TRUE(result.status.ok()) << result.status.message;
         HasherId id;
@@ -177,7 +177,7 @@ TEST(Learn, KeepsItqWhereItRanksBetter) {
     Pictures p = make_pictures(400, 11);
     LearnSet set = p.set(true, false);
     TrainOptions options = quick_options(set);
-    ASSERT_EQ(options.method, HasherMethod::automatic);
+    ASSERT_EQ(options.algorithm, HasherAlgorithm::automatic);
     ASSERT_GT(options.validation_share, 0);
     Result open = train(set, options);
     ASSERT_TRUE(open.status.ok()) << open.status.message;
@@ -188,7 +188,7 @@ TEST(Learn, KeepsItqWhereItRanksBetter) {
     EXPECT_EQ(open.file.size(), file_size(64, 16));  // views tell it more than ITQ can know
 
     TrainOptions told = options;
-    told.method = HasherMethod::autoencoder;
+    told.algorithm = HasherAlgorithm::autoencoder;
     Result autoencoder = train(set, told);
     EXPECT_EQ(autoencoder.file, open.file);
     EXPECT_EQ(autoencoder.progress[0].epoch, 1);
@@ -227,12 +227,12 @@ TEST(Learn, StopsWhereverItIsAsked) {
     Pictures p = make_pictures(300, 8);
     LearnSet set = p.set(true, true);
     StopFlag stop = [] { return --polls_left < 0; };
-    for (HasherMethod method : {HasherMethod::automatic, HasherMethod::autoencoder, HasherMethod::itq,
-                                HasherMethod::random_projection}) {
+    for (HasherAlgorithm algorithm : {HasherAlgorithm::automatic, HasherAlgorithm::autoencoder, HasherAlgorithm::itq,
+                                HasherAlgorithm::random_projection}) {
         TrainOptions options = quick_options(set);
-        options.method = method;
+        options.algorithm = method;
         options.epochs = 2;
-        if (method == HasherMethod::automatic) options.label_weight = 0;
+        if (method == HasherAlgorithm::automatic) options.label_weight = 0;
         options.start_from_itq = true;
         polls_left = 1 << 30;
         ASSERT_TRUE(train(set, options, stop).status.ok());
@@ -265,7 +265,7 @@ TEST(Learn, RefusesWhatCannotBeLearned) {
     EXPECT_EQ(kind(plain, [](LearnSet &s, TrainOptions &) { s.rows = 0; }), bad);
     EXPECT_EQ(kind(plain,
                    [](LearnSet &, TrainOptions &o) {
-                       o.method = HasherMethod::itq;
+                       o.algorithm = HasherAlgorithm::itq;
                        o.bits = 40;
                    }),
               bad);

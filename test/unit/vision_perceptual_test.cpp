@@ -57,9 +57,9 @@ std::string text_of(const cv::Mat &pixels, const std::string &method, int size) 
         square->second(pixels, size, code);
         return hex(code, size * size / 8);
     }
-    if (method == "colour") {
-        colour_hash(pixels, code);
-        return hex(code, kColourHashBytes);
+    if (method == "color") {
+        color_hash(pixels, code);
+        return hex(code, kColorHashBytes);
     }
     if (method == "pdq") {
         int quality = pdq_hash(pixels, kDihedralVariants, pdq);
@@ -154,7 +154,7 @@ TEST(Perceptual, SegmentsSurviveACrop) {
 TEST(Perceptual, HashesEveryShape) {
     for (cv::Size size : {cv::Size(1, 1), cv::Size(1, 20000), cv::Size(20000, 1), cv::Size(3, 4000)})
         for (const char *method : {"average", "difference", "vertical-difference", "perceptual", "wavelet",
-                                   "colour", "crop-resistant", "pdq"})
+                                   "color", "crop-resistant", "pdq"})
             EXPECT_FALSE(
                 text_of(picture("noise", size), method, method[0] == 'p' && method[1] == 'd' ? 0 : 8).empty())
                 << method << size;

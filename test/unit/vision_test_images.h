@@ -39,7 +39,7 @@ inline Error error_of(const Buffer &image) {
     return Error(ErrorKind::none, "");
 }
 
-// Smooth, coloured, without any symmetry.
+// Smooth, colored, without any symmetry.
 inline cv::Mat gradient(int width, int height) {
     cv::Mat image(height, width, CV_8UC3);
     for (int y = 0; y < height; y++)

@@ -88,13 +88,13 @@ TEST(TrainOptions, NothingBeyondARangeIsTaken) {
         double step = is_real(option) ? 0 : 1;
         double low = option.low_is_out ? option.low : std::nextafter(option.low, -kInfinity) - step;
         double high = option.high_is_out ? option.high : std::nextafter(option.high, kInfinity) + step;
-        for (HasherMethod method : {HasherMethod::automatic, HasherMethod::autoencoder, HasherMethod::itq,
-                                    HasherMethod::random_projection}) {
+        for (HasherAlgorithm algorithm : {HasherAlgorithm::automatic, HasherAlgorithm::autoencoder, HasherAlgorithm::itq,
+                                    HasherAlgorithm::random_projection}) {
             std::vector<double> values = {low, high};
             if (is_real(option)) values.insert(values.end(), {std::nan(""), kInfinity, -kInfinity});
             for (double value : values) {
                 TrainOptions options = quick_options();
-                options.method = method;
+                options.algorithm = method;
                 put(options, option, value);
                 Status checked = check_train_options(options, kLength, 1), trained = train(options);
                 EXPECT_EQ(checked.kind, ErrorKind::bad_argument) << option.name << " " << value;
@@ -121,9 +121,9 @@ TEST(TrainOptions, TellsWhatTheyDemandOfEachOther) {
     EXPECT_TRUE(refused([](TrainOptions &o) { o.start_from_itq = true, o.hidden = 15; }));
     EXPECT_FALSE(refused([](TrainOptions &o) { o.start_from_itq = true; }));
     EXPECT_TRUE(refused([](TrainOptions &o) { o.start_from_itq = true; }, 7));
-    EXPECT_TRUE(refused([](TrainOptions &o) { o.method = HasherMethod::itq, o.bits = 24; }));
-    EXPECT_FALSE(refused([](TrainOptions &o) { o.method = HasherMethod::automatic, o.bits = 24; }));
-    EXPECT_TRUE(refused([](TrainOptions &o) { o.method = HasherMethod::itq; }, kMaxItqLength + 1));
+    EXPECT_TRUE(refused([](TrainOptions &o) { o.algorithm = HasherAlgorithm::itq, o.bits = 24; }));
+    EXPECT_FALSE(refused([](TrainOptions &o) { o.algorithm = HasherAlgorithm::automatic, o.bits = 24; }));
+    EXPECT_TRUE(refused([](TrainOptions &o) { o.algorithm = HasherAlgorithm::itq; }, kMaxItqLength + 1));
     EXPECT_TRUE(refused([](TrainOptions &o) { o.dropout = 0; }));
     EXPECT_FALSE(refused([](TrainOptions &o) { o.dropout = 0; }, kLength, 1));
     EXPECT_FALSE(refused([](TrainOptions &o) { o.dropout = o.contrastive_weight = 0; }));
@@ -173,8 +173,8 @@ TEST(TrainOptions, DefaultsAreAsTheySay) {
             << option.name;
     }
     EXPECT_GE(compared, 10);
-    EXPECT_EQ(options.method, HasherMethod::automatic);
-    EXPECT_STREQ(kHasherMethodNames[0], "auto");
+    EXPECT_EQ(options.algorithm, HasherAlgorithm::automatic);
+    EXPECT_STREQ(kHasherAlgorithmNames[0], "auto");
     EXPECT_EQ(options.contrastive_weight, 0.5);
     EXPECT_EQ(options.batch, 256);
     std::set<std::string> names;
