@@ -118,7 +118,7 @@ CREATE FUNCTION model_with(change jsonb) RETURNS imagehash.image_model LANGUAGE 
         "mean": [0, 0, 0], "scale": [1, 1, 1], "channels": "rgb", "length": 16, "created": "2026-01-01", "created_by": "somebody"}'
         || jsonb_build_object('sha256', sha256(convert_to(change::text, 'UTF8'))) || change) $$;
 CREATE FUNCTION hasher_with(change jsonb) RETURNS imagehash.hasher LANGUAGE sql AS $$
-    SELECT jsonb_populate_record(NULL::imagehash.hasher, jsonb '{"name": "odd", "bits": 8, "algorithm": "semantic-01234567", "recipe": {}, "quality": {},
+    SELECT jsonb_populate_record(NULL::imagehash.hasher, jsonb '{"name": "odd", "bits": 8, "method": "semantic-01234567", "recipe": {}, "quality": {},
         "created": "2026-01-01", "created_by": "somebody"}'
         || (SELECT jsonb_build_object('weights', eight, 'model_sha256', sha256) FROM weights, imagehash.image_model WHERE name = 'tiny') || change) $$;
 CREATE TABLE odd_model (change jsonb);
@@ -127,8 +127,8 @@ INSERT INTO odd_model VALUES ('{"name": ""}'), ('{"file": "odd.pt"}'), ('{"sha25
     ('{"mean": ["NaN", 2, 3]}'), ('{"mean": [0, 0, "-Infinity"]}'), ('{"scale": [0, 1, 1]}'), ('{"scale": [1, 1, -1]}'), ('{"scale": ["NaN", 1, 1]}'),
     ('{"scale": [1, "Infinity", 1]}'), ('{"scale": []}'), ('{"channels": "gray"}'), ('{"length": 0}'), ('{"length": 65537}');
 CREATE TABLE odd_hasher (change jsonb);
-INSERT INTO odd_hasher VALUES ('{"name": ""}'), ('{"bits": 0}'), ('{"bits": 12}'), ('{"bits": 2048}'), ('{"algorithm": "perceptual"}'),
-    ('{"algorithm": "semantic-00000003"}'), ('{"algorithm": "semantic-0123456"}'), ('{"algorithm": "semantic-ABCDEF01"}'), ('{"model_sha256": "\\x00"}'), ('{"weights": null}');
+INSERT INTO odd_hasher VALUES ('{"name": ""}'), ('{"bits": 0}'), ('{"bits": 12}'), ('{"bits": 2048}'), ('{"method": "perceptual"}'),
+    ('{"method": "semantic-00000003"}'), ('{"method": "semantic-0123456"}'), ('{"method": "semantic-ABCDEF01"}'), ('{"model_sha256": "\\x00"}'), ('{"weights": null}');
 SELECT change, error_of(format('INSERT INTO imagehash.image_model SELECT (model_with(%L)).*', change)) LIKE '23514%' AS refused FROM odd_model;
 SELECT change, error_of(format('INSERT INTO imagehash.hasher SELECT (hasher_with(%L)).*', change)) LIKE '23514%' AS refused FROM odd_hasher;
 

@@ -100,7 +100,7 @@ TEST(Learn, EveryMethodGivesAHasher) {
     for (HasherAlgorithm algorithm :
          {HasherAlgorithm::autoencoder, HasherAlgorithm::itq, HasherAlgorithm::random_projection}) {
         TrainOptions options = quick_options(set);
-        options.algorithm = method;
+        options.algorithm = algorithm;
         Result result = train(set, options);
         ASSERT_TRUE(result.status.ok()) << result.status.message;
         HasherId id;
@@ -230,9 +230,9 @@ TEST(Learn, StopsWhereverItIsAsked) {
     for (HasherAlgorithm algorithm : {HasherAlgorithm::automatic, HasherAlgorithm::autoencoder, HasherAlgorithm::itq,
                                 HasherAlgorithm::random_projection}) {
         TrainOptions options = quick_options(set);
-        options.algorithm = method;
+        options.algorithm = algorithm;
         options.epochs = 2;
-        if (method == HasherAlgorithm::automatic) options.label_weight = 0;
+        if (algorithm == HasherAlgorithm::automatic) options.label_weight = 0;
         options.start_from_itq = true;
         polls_left = 1 << 30;
         ASSERT_TRUE(train(set, options, stop).status.ok());

@@ -94,7 +94,7 @@ TEST(TrainOptions, NothingBeyondARangeIsTaken) {
             if (is_real(option)) values.insert(values.end(), {std::nan(""), kInfinity, -kInfinity});
             for (double value : values) {
                 TrainOptions options = quick_options();
-                options.algorithm = method;
+                options.algorithm = algorithm;
                 put(options, option, value);
                 Status checked = check_train_options(options, kLength, 1), trained = train(options);
                 EXPECT_EQ(checked.kind, ErrorKind::bad_argument) << option.name << " " << value;
