@@ -161,11 +161,8 @@ static void read_null_page(IndexScanDesc scan, BlockNumber block) {
     Buffer buffer = read_page(scan->indexRelation, block, kAnyWords, BUFFER_LOCK_SHARE);
     Page page = BufferGetPage(buffer);
     if (!PageIsNew(page) && page_trailer(page)->kind == kNullPage)
-        for (int i = 0; i < page_count(page); i++) {
-            ItemPointerData row = row_tid(page_tid(page, i));
-            check_tid(scan, block, i, &row);
-            keep_row({row, false, 0, nullptr, 0}, state);
-        }
+        for (int i = 0; i < page_count(page); i++)
+            keep_row({*page_tid(page, i), false, 0, nullptr, 0}, state);
     UnlockReleaseBuffer(buffer);
 }
 
@@ -196,6 +193,7 @@ static bool next_unordered(IndexScanDesc scan, ItemPointer tid) {
     if (state->rows_next == state->rows_count && !next_page(scan)) return false;
     int i = state->rows_next++;
     *tid = state->rows[i];
+    check_row(scan, tid);
     state->row_all_visible = state->rows_visible[i];
     if (state->rows_codes != nullptr) state->row_code = state->rows_codes + i * state->layout.words;
     return true;
@@ -203,7 +201,11 @@ static bool next_unordered(IndexScanDesc scan, ItemPointer tid) {
 
 static bool next_in_phase(IndexScanDesc scan, ItemPointer tid, int *distance) {
     auto state = static_cast<ScanState *>(scan->opaque);
-    if (state->phase == Phase::ordered) return next_in_order(scan, tid, distance);
+    if (state->phase == Phase::ordered) {
+        if (!next_in_order(scan, tid, distance)) return false;
+        check_row(scan, tid);
+        return true;
+    }
     // Below every distance: where rows are rechecked, all of them are before the first is returned, as in a
     // sort.
     *distance = -1;
@@ -338,7 +340,10 @@ int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap) {
     int64 count = 0;
     for (;;) {
         while (next_page(scan)) {
-            for (int i = 0; i < state->rows_count; i++) state->rows[i] = row_tid(&state->rows[i]);
+            for (int i = 0; i < state->rows_count; i++) {
+                check_row(scan, &state->rows[i]);
+                state->rows[i] = row_tid(&state->rows[i]);
+            }
             tbm_add_tuples(bitmap, state->rows, state->rows_count, state->question.recheck);
             count += state->rows_count;
         }

@@ -65,9 +65,9 @@ struct ScanState {
 void visit_page(IndexScanDesc scan, const PageRuns &page, const uint64 *query, const int *threshold,
                 int first_filter, FoundVisitor visit, void *visitor_state);
 
-// ERROR (index_corrupted) where entry i of the page points to what cannot be a row. Once a row that is found:
-// the kernel need not know.
-void check_tid(IndexScanDesc scan, BlockNumber block, int i, const ItemPointerData *row);
+// ERROR (index_corrupted) where the TID of an entry, as the index stores it, is none that a row can have. For
+// rows that are handed out: a search finds many more.
+void check_row(IndexScanDesc scan, const ItemPointerData *stored);
 
 void start_ordered(IndexScanDesc scan);
 // The next row by distance; false when all rows that have a distance are served.

@@ -2,7 +2,6 @@
 #include "index/scan.h"
 
 extern "C" {
-#include "access/htup_details.h"
 #include "access/visibilitymap.h"
 }
 
@@ -11,36 +10,12 @@ namespace imagehash::index {
 struct PageVisit {
     IndexScanDesc scan;
     ScanState *state;
-    BlockNumber block;
     Page page;
     const uint64 *query;
     int first_filter;
     FoundVisitor visit;
     void *visitor_state;
 };
-
-// Tables grow: they are asked for their size again only when an entry points past what was known of it.
-static bool is_past_the_end(IndexScanDesc scan, BlockNumber heap_block) {
-    auto state = static_cast<ScanState *>(scan->opaque);
-    if (heap_block < state->heap_blocks) return false;
-    state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
-    return heap_block >= state->heap_blocks;
-}
-
-void check_tid(IndexScanDesc scan, BlockNumber block, int i, const ItemPointerData *row) {
-    auto state = static_cast<ScanState *>(scan->opaque);
-    // What TIDs another access method gives is for it to judge.
-    if (!state->is_heap) return;
-    const BlockNumber heap_block = ItemPointerGetBlockNumberNoCheck(row);
-    const OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(row);
-    if (offset < FirstOffsetNumber || offset > MaxHeapTuplesPerPage || heap_block == InvalidBlockNumber)
-        report_corruption(scan->indexRelation, block,
-                          psprintf("Entry %d points to (%u,%u), which no table has.", i, heap_block, offset));
-    if (scan->heapRelation && is_past_the_end(scan, heap_block))
-        report_corruption(scan->indexRelation, block,
-                          psprintf("Entry %d points to (%u,%u), and the table has %u blocks.", i, heap_block,
-                                   offset, state->heap_blocks));
-}
 
 static bool passes(const PageVisit &visit, int position, const ItemPointerData *tid) {
     const Question &question = visit.state->question;
@@ -75,7 +50,6 @@ static void visit_run(const PageVisit &visit, int start, int stop, int threshold
         const ItemPointerData *tid = page_tid(visit.page, position);
         if (tid_is_removed(tid) || !passes(visit, position, tid)) continue;
         ItemPointerData row = row_tid(tid);
-        check_tid(visit.scan, visit.block, position, &row);
         Found found;
         found.tid = *tid;
         found.all_visible = is_all_visible(visit, &row);
@@ -97,7 +71,7 @@ void visit_page(IndexScanDesc scan, const PageRuns &runs, const uint64 *query, c
     Buffer buffer =
         read_ref(scan->indexRelation, runs.page, runs.whole ? kPendingPage : kCodePage, state->layout.words);
     Page page = BufferGetPage(buffer);
-    PageVisit visit = {scan, state, runs.page.block, page, query, first_filter, visit_found, visitor_state};
+    PageVisit visit = {scan, state, page, query, first_filter, visit_found, visitor_state};
     const int entries = page_count(page);
     if (runs.whole) visit_run(visit, 0, entries, *threshold);
     for (int r = 0; r < runs.count; r++) {
