@@ -18,9 +18,9 @@ LeafColumns leaf_columns(Page page, int words) {
     return columns;
 }
 
-// --- root pages -----------------------------------------------------------------------------------
+// --- tier root pages --------------------------------------------------------------------------------
 
-// Goes through the chain of root pages; stops after `limit` references.
+// Goes through the chain of tier root pages; stops after `limit` references.
 struct RootWalk {
     Relation index;
     const Tier *tier;
@@ -32,23 +32,23 @@ struct RootWalk {
 };
 
 static PageKind kind_of_ref(const Root &root, uint32 number) {
-    if (number < root.leaf_pages) return kLeafPage;
-    return number < root.leaf_pages + root.segment_pages ? kSegmentPage : kCodePage;
+    if (number < root.centroid_pages) return kCentroidPage;
+    return number < root.centroid_pages + root.segment_pages ? kSegmentPage : kCodePage;
 }
 
 static void walk_roots(const RootWalk &walk) {
     PageRef ref = walk.tier->root;
     uint32 number = 0;
-    // Every root page but the last is full, so the tier's number of pages ends the walk of any chain.
+    // Every tier root page but the last is full, so the tier's number of pages ends the walk of any chain.
     while (ref.block != 0 && number < walk.limit) {
         CHECK_FOR_INTERRUPTS();
-        if (walk.roots) walk.visit(ref, kRootPage, walk.state);
-        Buffer buffer = read_ref(walk.index, ref, kRootPage, kAnyWords);
+        if (walk.roots) walk.visit(ref, kTierRootPage, walk.state);
+        Buffer buffer = read_ref(walk.index, ref, kTierRootPage, kAnyWords);
         Page page = BufferGetPage(buffer);
         int count = page_count(page);
         PageRef next = page_root(page)->next;
         if (count == 0 || (next.block != 0 && count < kRefsPerPage))
-            report_corruption(walk.index, ref.block, psprintf("The root page has %d references.", count));
+            report_corruption(walk.index, ref.block, psprintf("The tier root page has %d references.", count));
         for (int i = 0; i < count && number < walk.limit; i++, number++)
             walk.visit(root_refs(page)[i], kind_of_ref(*walk.first, number), walk.state);
         UnlockReleaseBuffer(buffer);
@@ -60,7 +60,7 @@ static void walk_roots(const RootWalk &walk) {
 }
 
 static Root read_root(Relation index, const Tier &tier) {
-    Buffer buffer = read_ref(index, tier.root, kRootPage, kAnyWords);
+    Buffer buffer = read_ref(index, tier.root, kTierRootPage, kAnyWords);
     Root root = *page_root(BufferGetPage(buffer));
     UnlockReleaseBuffer(buffer);
     return root;
@@ -73,19 +73,19 @@ TierStatistics read_statistics(Relation index, const Tier &tier) {
 void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *state) {
     Root root = read_root(index, tier);
     walk_roots(
-        {index, &tier, &root, root.leaf_pages + root.segment_pages + tier.code_pages, true, visit, state});
+        {index, &tier, &root, root.centroid_pages + root.segment_pages + tier.code_pages, true, visit, state});
 }
 
 // --- leaves ---------------------------------------------------------------------------------------
 
 struct RefLists {
-    PageRef *leaf_pages;
+    PageRef *centroid_pages;
     PageRef *segment_pages;
 };
 
 static void keep_ref(PageRef ref, PageKind kind, void *lists_pointer) {
     auto lists = static_cast<RefLists *>(lists_pointer);
-    *(kind == kLeafPage ? lists->leaf_pages : lists->segment_pages)++ = ref;
+    *(kind == kCentroidPage ? lists->centroid_pages : lists->segment_pages)++ = ref;
 }
 
 // An array that belongs to the directory.
@@ -100,7 +100,7 @@ static T *make_array(TierDirectory *directory, uint64 count) {
 // A page's leaves, from the directory's leaf number `first` on.
 static void load_leaf_page(Relation index, PageRef ref, uint32 first, uint32 count,
                            TierDirectory *directory) {
-    Buffer buffer = read_ref(index, ref, kLeafPage, directory->words);
+    Buffer buffer = read_ref(index, ref, kCentroidPage, directory->words);
     Page page = BufferGetPage(buffer);
     if (static_cast<uint32>(page_count(page)) != count)
         report_corruption(index, ref.block,
@@ -115,13 +115,13 @@ static void load_leaf_page(Relation index, PageRef ref, uint32 first, uint32 cou
     UnlockReleaseBuffer(buffer);
 }
 
-static void check_leaves(Relation index, const TierDirectory &directory, const PageRef *leaf_pages) {
+static void check_leaves(Relation index, const TierDirectory &directory, const PageRef *centroid_pages) {
     for (uint32 i = 0; i < directory.leaves; i++) {
         uint32 first = directory.first_segment[i], end = directory.first_segment[i + 1];
         int rmin = directory.rmin[i], rmax = directory.rmax[i];
         if (first <= end && end <= directory.segments && 0 <= rmin && rmin <= rmax && rmax <= directory.bits)
             continue;
-        report_corruption(index, leaf_pages[i / leaf_capacity(directory.words)].block,
+        report_corruption(index, centroid_pages[i / leaf_capacity(directory.words)].block,
                           psprintf("Leaf %u has segments %u to %u of %u, and radii %d to %d.", i, first, end,
                                    directory.segments, rmin, rmax));
     }
@@ -129,22 +129,22 @@ static void check_leaves(Relation index, const TierDirectory &directory, const P
 
 static void load_leaves(Relation index, const Tier &tier, TierDirectory *directory) {
     const uint32 capacity = leaf_capacity(directory->words);
-    const uint32 leaf_pages_count = pages_for(tier.leaves, capacity);
+    const uint32 centroid_pages_count = pages_for(tier.leaves, capacity);
     const uint32 segment_pages_count = pages_for(tier.segments, kSegmentsPerPage);
     Root root = read_root(index, tier);
-    if (root.leaf_pages != leaf_pages_count || root.segment_pages != segment_pages_count)
+    if (root.centroid_pages != centroid_pages_count || root.segment_pages != segment_pages_count)
         report_corruption(
             index, tier.root.block,
-            psprintf("The root page has %u leaf pages and %u segment pages for %u leaves and %u "
+            psprintf("The tier root page has %u centroid pages and %u segment pages for %u leaves and %u "
                      "segments.",
-                     root.leaf_pages, root.segment_pages, tier.leaves, tier.segments));
+                     root.centroid_pages, root.segment_pages, tier.leaves, tier.segments));
     directory->statistics = root.statistics;
     directory->segment_pages = make_array<PageRef>(directory, segment_pages_count);
     directory->segments_of_page = make_array<Segment *>(directory, segment_pages_count);
-    auto leaf_pages =
-        static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * leaf_pages_count, MCXT_ALLOC_HUGE));
-    RefLists lists = {leaf_pages, directory->segment_pages};
-    walk_roots({index, &tier, &root, leaf_pages_count + segment_pages_count, false, keep_ref, &lists});
+    auto centroid_pages =
+        static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * centroid_pages_count, MCXT_ALLOC_HUGE));
+    RefLists lists = {centroid_pages, directory->segment_pages};
+    walk_roots({index, &tier, &root, centroid_pages_count + segment_pages_count, false, keep_ref, &lists});
 
     // The kernel reads centroids, and the scan bounds, by the block.
     const uint64 room = TYPEALIGN(hamming::kBlock, tier.leaves);
@@ -153,14 +153,14 @@ static void load_leaves(Relation index, const Tier &tier, TierDirectory *directo
     directory->rmax = make_array<int16>(directory, room);
     directory->first_segment = make_array<uint32>(directory, tier.leaves + UINT64CONST(1));
     directory->entries = make_array<uint32>(directory, tier.leaves);
-    for (uint32 p = 0; p < leaf_pages_count; p++) {
+    for (uint32 p = 0; p < centroid_pages_count; p++) {
         CHECK_FOR_INTERRUPTS();
-        load_leaf_page(index, leaf_pages[p], p * capacity, Min(capacity, tier.leaves - p * capacity),
+        load_leaf_page(index, centroid_pages[p], p * capacity, Min(capacity, tier.leaves - p * capacity),
                        directory);
     }
     directory->first_segment[tier.leaves] = tier.segments;
-    check_leaves(index, *directory, leaf_pages);
-    pfree(leaf_pages);
+    check_leaves(index, *directory, centroid_pages);
+    pfree(centroid_pages);
 }
 
 TierDirectory *load_tier(Relation index, const Tier &tier, int words, int bits) {

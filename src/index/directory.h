@@ -60,12 +60,12 @@ inline int radius_step(int i, int bits) {
     return bits * thousandths[i] / 1000;
 }
 
-// A root page: statistics (of the first root page only), the next root page, and references: first to all
-// leaf pages, then to all segment pages, then to all code pages.
+// A tier root page: statistics (of the first one only), the next one, and references: first to all
+// centroid pages, then to all segment pages, then to all code pages.
 struct Root {
     TierStatistics statistics;
     PageRef next;  // block 0: none
-    uint32 leaf_pages;
+    uint32 centroid_pages;
     uint32 segment_pages;
 };
 constexpr int kRefsPerPage =
@@ -77,8 +77,8 @@ inline PageRef *root_refs(Page page) {
     return reinterpret_cast<PageRef *>(page_root(page) + 1);
 }
 
-// Calls `visit` for every page of the tier, root pages included, with its kind as the root pages tell it.
-// ERROR (index_corrupted) where the chain of root pages does not hold what the tier says.
+// Calls `visit` for every page of the tier, tier root pages included, with its kind as those tell it.
+// ERROR (index_corrupted) where the chain of tier root pages does not hold what the tier says.
 using RefVisitor = void (*)(PageRef ref, PageKind kind, void *state);
 void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *state);
 

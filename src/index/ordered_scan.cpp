@@ -1,16 +1,16 @@
 // Rows in order of distance.
 //
-// The scan goes through the distances, level by level: at level v the rows found at distance v are served.
-// That takes all segments bound to less than v, the bound being the least distance to the query that a
-// segment can hold. Walks through the directory read them (segment_walk.h). Levels that the next few rows
-// need anyway, by what is found so far, are read in one walk, so that a page that serves several levels is
-// read once; the more is found on the way, the fewer levels that are.
+// The scan goes through the distances one by one, and serves the rows found at each. Before it serves those
+// at distance v, all segments with a bound below v are read; the bound is the least distance to the
+// query that a segment can hold. Walks through the directory read them (segment_walk.h). Segments for several
+// distances are read in one walk where the next few rows need them anyway, by what is found so far, so that a
+// page that serves several distances is read once.
 //
-// Only rows up to a horizon are kept: the distance of the 64th nearest known so far. When the levels have
+// Only rows up to a horizon are kept: the distance of the 64th nearest known so far. When the scan has
 // reached the horizon, a new band begins beyond it, with four times as many rows; each band ends between two
 // distances, so no row is lost or repeated. The horizon also falls when memory runs out. It never falls below
-// the level that is being served, and rows at that level are served page by page, so a million equal hashes
-// need no memory.
+// the distance that is being served, and rows at that distance are served page by page, so a million equal
+// hashes need no memory.
 //
 // When a third of all segments would be read anyway, they are read in one walk.
 #include "hamming/bounds.h"
@@ -41,8 +41,8 @@ struct Candidate {
 
 struct OrderedScan {
     int done_through;  // distances up to this one are served; -1 at first
-    int level;
-    int read_through;  // segments bound to this level or less are read
+    int distance;      // at which rows are served now
+    int read_through;  // segments whose bound is this distance or less are read
     int horizon;
     int64 served;  // rows of the band
     int64 target;  // rows that the band is to have at least
@@ -117,8 +117,8 @@ static int64 affordable_candidates(const ScanState *state) {
 
 static void lower_horizon(ScanState *state) {
     OrderedScan *o = state->ordered;
-    while (o->horizon > o->level && o->within - o->found[o->horizon] >= o->target) lower_horizon_by_one(o);
-    while (o->horizon > o->level && o->candidates_count > affordable_candidates(state))
+    while (o->horizon > o->distance && o->within - o->found[o->horizon] >= o->target) lower_horizon_by_one(o);
+    while (o->horizon > o->distance && o->candidates_count > affordable_candidates(state))
         lower_horizon_by_one(o);
 }
 
@@ -159,21 +159,21 @@ static void bound_leaves(ScanState *state) {
         // The gap to the next tier.
         std::fill(bounds + leaves, bounds + TYPEALIGN(hamming::kBlock, leaves), kNever);
     }
-    if (state->question.filters_count == 0) return;
+    if (state->spec.filters_count == 0) return;
     for (uint32 leaf = 0; leaf < directory.leaves; leaf++)
         o->leaf_bounds[leaf] = Max(o->leaf_bounds[leaf], state->filter_bounds[leaf]);
 }
 
-// The level through which the next few rows need the segments read: one row at first, then ten, then those of
+// The distance through which the next few rows need the segments read: one row at first, then ten, then those of
 // the band. Levels that are needed anyway are read together, each page once.
 static int level_needed(const OrderedScan *o) {
     int64 wanted = o->served >= few_rows ? o->target : o->served > 0 ? few_rows : 1;
     int64 found = 0;
     for (int d = o->done_through + 1; d <= o->horizon; d++) {
         found += o->found[d];
-        if (found >= wanted) return Max(d - 1, o->level);
+        if (found >= wanted) return Max(d - 1, o->distance);
     }
-    return o->level;
+    return o->distance;
 }
 
 // Where leaves are opened to by what is found now.
@@ -212,7 +212,7 @@ static void read_on(IndexScanDesc scan) {
         state->walk.only_first = false;
         return;
     }
-    visit_page(scan, *page, state->question.query, &o->horizon, 0, add_candidate, state);
+    visit_page(scan, *page, state->spec.query, &o->horizon, 0, add_candidate, state);
     o->segments_read += page->segments;
     lower_horizon(state);
     if (state->walk.only_first) return;
@@ -268,8 +268,8 @@ static void read_first(ScanState *state) {
 
 static void start_band(ScanState *state) {
     OrderedScan *o = state->ordered;
-    o->level = o->done_through + 1;
-    o->horizon = state->question.max_distance;
+    o->distance = o->done_through + 1;
+    o->horizon = state->spec.max_distance;
     o->read_through = o->done_through;
     o->read_all = false;
     o->within = o->served = 0;
@@ -302,25 +302,25 @@ void start_ordered(IndexScanDesc scan) {
     MemoryContextSwitchTo(old);
 }
 
-// Goes on until there is a candidate at the level; false at the end.
+// Goes on until there is a candidate at the distance; false at the end.
 static bool advance(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     OrderedScan *o = state->ordered;
-    while (o->heads[o->level] == none) {
+    while (o->heads[o->distance] == none) {
         CHECK_FOR_INTERRUPTS();
         if (o->walking) {
             read_on(scan);
-        } else if (o->read_through < o->level) {
+        } else if (o->read_through < o->distance) {
             start_walk(state);
-        } else if (o->level >= state->question.max_distance) {
+        } else if (o->distance >= state->spec.max_distance) {
             return false;
-        } else if (o->level >= o->horizon) {
-            o->done_through = o->level;
+        } else if (o->distance >= o->horizon) {
+            o->done_through = o->distance;
             o->target *= band_growth;
             o->bands++;
             start_band(state);
         } else {
-            o->level++;
+            o->distance++;
         }
     }
     return true;
@@ -329,14 +329,14 @@ static bool advance(IndexScanDesc scan) {
 bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
     auto state = static_cast<ScanState *>(scan->opaque);
     OrderedScan *o = state->ordered;
-    if (o->level > state->question.max_distance) return false;
+    if (o->distance > state->spec.max_distance) return false;
     MemoryContext old = MemoryContextSwitchTo(state->context);
     bool found = advance(scan);
     MemoryContextSwitchTo(old);
     if (!found) return false;
-    int32 slot = o->heads[o->level];
+    int32 slot = o->heads[o->distance];
     const Candidate &candidate = o->candidates[slot];
-    o->heads[o->level] = candidate.next;
+    o->heads[o->distance] = candidate.next;
     unpack_tid(candidate.tid, tid);
     state->row_all_visible = candidate.all_visible;
     if (o->codes != nullptr) {
@@ -344,7 +344,7 @@ bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
                state->layout.words * sizeof(uint64));
         state->row_code = o->row_code;
     }
-    *distance = o->level;
+    *distance = o->distance;
     o->served++;
     free_slot(o, slot);
     return true;

@@ -64,7 +64,7 @@ void report_corruption(Relation index, BlockNumber block, const char *reason) {
 }
 
 static bool has_codes(int kind) {
-    return kind == kPendingPage || kind == kCodePage || kind == kLeafPage;
+    return kind == kPendingPage || kind == kCodePage || kind == kCentroidPage;
 }
 
 // The number of things that a page of the kind has room for; -1 where there is no such kind.
@@ -74,11 +74,11 @@ static int capacity_of(int kind, int words) {
         case kCodePage:
         case kNullPage:
             return Layout::of_words(words).capacity;
-        case kLeafPage:
+        case kCentroidPage:
             return leaf_capacity(words);
         case kSegmentPage:
             return kSegmentsPerPage;
-        case kRootPage:
+        case kTierRootPage:
             return kRefsPerPage;
         default:
             return -1;

@@ -23,9 +23,9 @@ enum PageKind : uint16 {
     kPendingPage = 2,  // codes and TIDs, as they came in
     kNullPage = 3,     // TIDs of rows whose hash is null
     kCodePage = 4,     // codes and TIDs of a tier, in segments
-    kLeafPage = 5,     // directory of a tier: centroids
+    kCentroidPage = 5,     // directory of a tier: centroids
     kSegmentPage = 6,  // directory of a tier: where the leaves' codes lie
-    kRootPage = 7,     // which pages a tier consists of
+    kTierRootPage = 7,     // which pages a tier consists of
 };
 
 enum PageFlags : uint16 {

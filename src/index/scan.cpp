@@ -73,22 +73,22 @@ void hamming_endscan(IndexScanDesc scan) {
 // Leaves that a filter rules out get the bound kNever, the others 0.
 static void bound_by_filters(ScanState *state) {
     const Directory &directory = state->directory;
-    const Question &question = state->question;
+    const SearchSpec &spec = state->spec;
     auto bounds = static_cast<int16 *>(arena_alloc(state->context, sizeof(int16) * directory.leaves));
     auto distances = static_cast<uint16 *>(arena_alloc(state->context, sizeof(uint16) * directory.leaves));
     memset(bounds, 0, sizeof(int16) * directory.leaves);
     // The first filter comes last: its distances are kept.
-    for (int f = question.filters_count - 1; f >= 0; f--) {
-        centroid_distances(directory, question.filters[f].code, distances);
+    for (int f = spec.filters_count - 1; f >= 0; f--) {
+        centroid_distances(directory, spec.filters[f].code, distances);
         for (int t = 0; t < directory.tiers_count; t++) {
             const TierView &view = directory.tiers[t];
             hamming::rule_out(distances + view.first_leaf, view.leaves->rmin, view.leaves->rmax,
-                              view.leaves->leaves, question.filters[f].radius, kNever,
+                              view.leaves->leaves, spec.filters[f].radius, kNever,
                               bounds + view.first_leaf);
         }
     }
     state->filter_bounds = bounds;
-    state->filter_distances = question.filters_count > 0 ? distances : nullptr;
+    state->filter_distances = spec.filters_count > 0 ? distances : nullptr;
 }
 
 static void load_leaves(IndexScanDesc scan) {
@@ -96,18 +96,18 @@ static void load_leaves(IndexScanDesc scan) {
     Directory *directory = &state->directory;
     make_directory(scan->indexRelation, state->meta, cached_tier, directory);
     // An ordered scan has bounds of its own.
-    if (!state->question.by_distance || state->question.filters_count > 0) bound_by_filters(state);
+    if (!state->spec.by_distance || state->spec.filters_count > 0) bound_by_filters(state);
     state->query_distances = nullptr;
-    if (!state->question.by_distance) return;
+    if (!state->spec.by_distance) return;
     state->query_distances =
         static_cast<uint16 *>(arena_alloc(state->context, sizeof(uint16) * directory->leaves));
-    centroid_distances(*directory, state->question.query, state->query_distances);
+    centroid_distances(*directory, state->spec.query, state->query_distances);
 }
 
 static void start_codes(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     load_leaves(scan);
-    if (state->question.by_distance) {
+    if (state->spec.by_distance) {
         start_ordered(scan);
         state->phase = Phase::ordered;
     } else {
@@ -124,7 +124,7 @@ static void start_scan(IndexScanDesc scan) {
     read_meta(scan->indexRelation, &state->meta);
     state->layout = Layout::of_words(state->meta.words());
     state->is_heap = !scan->heapRelation || scan->heapRelation->rd_tableam == GetHeapamTableAmRoutine();
-    make_question(state->meta, scan, state->filters, &state->question);
+    make_search_spec(state->meta, scan, state->filters, &state->spec);
     state->next_null_block = kFirstBlock;
     state->blocks = RelationGetNumberOfBlocks(scan->indexRelation);
     MemoryContext old = MemoryContextSwitchTo(state->context);
@@ -135,11 +135,11 @@ static void start_scan(IndexScanDesc scan) {
             ? static_cast<uint64 *>(palloc(sizeof(uint64) * Max(state->layout.words, 1) * kMaxEntries))
             : nullptr;
     // Rows without a distance come after those that have one.
-    state->nulls_come_later = state->question.nulls;
+    state->nulls_come_later = state->spec.nulls;
     state->phase = Phase::nulls;
-    if (state->question.codes)
+    if (state->spec.codes)
         start_codes(scan);
-    else if (!state->question.nulls)
+    else if (!state->spec.nulls)
         state->blocks = 0;
     MemoryContextSwitchTo(old);
 }
@@ -170,15 +170,15 @@ static void read_null_page(IndexScanDesc scan, BlockNumber block) {
 static bool next_page(IndexScanDesc scan) {
     static const uint64 no_code[kMaxWords] = {};
     auto state = static_cast<ScanState *>(scan->opaque);
-    const Question &question = state->question;
+    const SearchSpec &spec = state->spec;
     state->rows_count = state->rows_next = 0;
-    const bool filtered = question.filters_count > 0;
-    const int threshold = filtered ? question.filters[0].radius : pg::kMaxBits;
+    const bool filtered = spec.filters_count > 0;
+    const int threshold = filtered ? spec.filters[0].radius : pg::kMaxBits;
     while (state->rows_count == 0) {
         CHECK_FOR_INTERRUPTS();
         const PageRuns *page = state->phase == Phase::unordered ? walk_on(&state->walk, threshold) : nullptr;
         if (page != nullptr)
-            visit_page(scan, *page, filtered ? question.filters[0].code : no_code, &threshold, 1, keep_row,
+            visit_page(scan, *page, filtered ? spec.filters[0].code : no_code, &threshold, 1, keep_row,
                        state);
         else if (state->phase == Phase::nulls && state->next_null_block < state->blocks)
             read_null_page(scan, state->next_null_block++);
@@ -214,7 +214,7 @@ static bool next_in_phase(IndexScanDesc scan, ItemPointer tid, int *distance) {
 
 static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
     const InputType type = input_type(scan->indexRelation);
-    int order_key = static_cast<ScanState *>(scan->opaque)->question.order_key;
+    int order_key = static_cast<ScanState *>(scan->opaque)->spec.order_key;
     for (int i = 0; i < scan->numberOfOrderBys; i++) {
         // What is rechecked needs only a lower bound.
         scan->xs_orderbyvals[i] = make_distance(type, i == order_key ? distance : 0);
@@ -232,7 +232,7 @@ static bool next_row(IndexScanDesc scan, ItemPointer tid) {
     }
     scan->xs_heaptid = row_tid(tid);
     state->row_is_null = state->phase == Phase::nulls;
-    set_order_values(scan, distance, state->row_is_null || state->question.null_query);
+    set_order_values(scan, distance, state->row_is_null || state->spec.null_query);
     return true;
 }
 
@@ -290,17 +290,17 @@ static void return_value(IndexScanDesc scan, const ItemPointerData *tid) {
 static void refuse_other_method(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     ItemPointerData tid;
-    state->question.known_only = true;
+    state->spec.known_only = true;
     scan->xs_recheckorderby = true;
     while (state->phase == Phase::unordered && next_unordered(scan, &tid)) {
         scan->xs_heaptid = row_tid(&tid);
         state->row_is_null = false;
         if (is_visible(scan)) return_value(scan, &tid);
     }
-    state->question.known_only = false;
-    state->question.unknown_only = true;
-    state->question.recheck_order = false;
-    state->question.by_distance = true;
+    state->spec.known_only = false;
+    state->spec.unknown_only = true;
+    state->spec.recheck_order = false;
+    state->spec.by_distance = true;
     MemoryContext old = MemoryContextSwitchTo(state->context);
     start_codes(scan);
     MemoryContextSwitchTo(old);
@@ -318,12 +318,12 @@ bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
     (void)direction;
     if (state->phase == Phase::start) {
         start_scan(scan);
-        if (scan->xs_want_itup && state->question.codes && state->question.other_method)
+        if (scan->xs_want_itup && state->spec.codes && state->spec.other_method)
             refuse_other_method(scan);
     }
 
-    scan->xs_recheck = state->question.recheck || !IsMVCCSnapshot(scan->xs_snapshot);
-    scan->xs_recheckorderby = state->question.recheck_order;
+    scan->xs_recheck = state->spec.recheck || !IsMVCCSnapshot(scan->xs_snapshot);
+    scan->xs_recheckorderby = state->spec.recheck_order;
     ItemPointerData tid;
     while (next_row(scan, &tid)) {
         if (!scan->xs_want_itup) return true;
@@ -344,7 +344,7 @@ int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap) {
                 check_row(scan, &state->rows[i]);
                 state->rows[i] = row_tid(&state->rows[i]);
             }
-            tbm_add_tuples(bitmap, state->rows, state->rows_count, state->question.recheck);
+            tbm_add_tuples(bitmap, state->rows, state->rows_count, state->spec.recheck);
             count += state->rows_count;
         }
         if (state->phase == Phase::nulls || !state->nulls_come_later) return count;

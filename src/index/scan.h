@@ -2,7 +2,7 @@
 #pragma once
 
 #include "index/directory_cache.h"
-#include "index/question.h"
+#include "index/search_spec.h"
 #include "index/segment_walk.h"
 
 namespace imagehash::index {
@@ -24,7 +24,7 @@ enum class Phase { start, ordered, unordered, nulls };
 struct ScanState {
     MemoryContext context;  // what a rescan forgets
     Filter *filters;
-    Question question;
+    SearchSpec spec;
     Meta meta;
     Layout layout;
     Phase phase;

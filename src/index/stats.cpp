@@ -10,7 +10,7 @@ extern "C" {
 namespace imagehash::index {
 
 struct Stats {
-    int64 pages[kRootPage + 1];  // in use, by kind
+    int64 pages[kTierRootPage + 1];  // in use, by kind
     int64 retired_pages;
     int64 empty_pages;
     int64 hashes;
@@ -105,7 +105,7 @@ IMAGEHASH_FUNCTION(imagehash_index_stats) {
         Int64GetDatum(tiers.segments),
         Int64GetDatum(pages[index::kCodePage] + pages[index::kPendingPage]),
         Int64GetDatum(pages[index::kNullPage]),
-        Int64GetDatum(pages[index::kLeafPage] + pages[index::kSegmentPage] + pages[index::kRootPage]),
+        Int64GetDatum(pages[index::kCentroidPage] + pages[index::kSegmentPage] + pages[index::kTierRootPage]),
         Int64GetDatum(stats.retired_pages),
         Int64GetDatum(stats.empty_pages),
         Float8GetDatum(stats.room > 0 ? static_cast<double>(stats.hashes) / static_cast<double>(stats.room)

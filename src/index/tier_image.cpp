@@ -11,7 +11,7 @@ namespace imagehash::index {
 
 static void keep_page(PageRef ref, PageKind kind, void *state) {
     auto image = static_cast<TierImage *>(state);
-    if (kind == kRootPage) {
+    if (kind == kTierRootPage) {
         make_room(&image->roots, image->roots_count, &image->roots_room);
         image->roots[image->roots_count++] = ref;
         return;
@@ -49,9 +49,9 @@ TierImage *load_image(Relation index, const Meta &meta, const Tier &tier) {
     image->words = meta.words();
     image->statistics = directory->statistics;
     visit_tier_pages(index, tier, keep_page, image);
-    const uint32 leaf_pages = pages_for(tier.leaves, leaf_capacity(image->words));
+    const uint32 centroid_pages = pages_for(tier.leaves, leaf_capacity(image->words));
     const uint32 segment_pages = pages_for(tier.segments, kSegmentsPerPage);
-    if (image->pages_count != static_cast<int64>(leaf_pages) + segment_pages + tier.code_pages)
+    if (image->pages_count != static_cast<int64>(centroid_pages) + segment_pages + tier.code_pages)
         report_corruption(index, tier.root.block,
                           psprintf("The tier refers to " INT64_FORMAT " pages for %u leaves, %u segments and "
                                    "%u pages of codes.",

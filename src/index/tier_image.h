@@ -18,7 +18,7 @@ struct TierImage {
     uint64 *centroids;  // row-major
     LeafRow *leaves;
     Segment *segments;
-    PageRef *pages;  // leaf, segment and code pages, in this order, and the root pages
+    PageRef *pages;  // centroid, segment and code pages, in this order, and the tier roots
     int64 pages_count, pages_room;
     PageRef *roots;
     int64 roots_count, roots_room;

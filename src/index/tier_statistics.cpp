@@ -1,7 +1,7 @@
-// Measuring what questions to a tier cost; see tier_statistics.h.
+// Measuring what searches of a tier cost; see tier_statistics.h.
 //
 // For each query the distances to all rows are counted, which gives the distance of the k-th neighbour and
-// the rows within a radius; with the directory, that gives the codes and pages whose bound such a question
+// the rows within a radius; with the directory, that gives the codes and pages whose bound such a search
 // reaches. The leaves of the ten nearest rows tell how far an approximate scan must go: it reads the leaves
 // nearest to the query first.
 #include "index/tier_statistics.h"
@@ -164,7 +164,7 @@ static void count_reach(const TierWriter &writer, const uint64 *query, int bits,
     pfree(page_bound);
 }
 
-static void add_question(StatisticsSample *sample, int q, const TierWriter &writer, double *codes,
+static void add_query(StatisticsSample *sample, int q, const TierWriter &writer, double *codes,
                          double *pages, TierStatistics *statistics) {
     const int bits = sample->bits;
     const double share = 1.0 / sample->count;
@@ -230,7 +230,7 @@ TierStatistics finish_statistics(StatisticsSample *sample, const TierWriter &wri
     auto pages = static_cast<double *>(palloc(sizeof(double) * (sample->bits + 1)));
     for (int q = 0; q < sample->count; q++) {
         CHECK_FOR_INTERRUPTS();
-        add_question(sample, q, writer, codes, pages, &statistics);
+        add_query(sample, q, writer, codes, pages, &statistics);
     }
     set_recall(sample, writer, centroids, leaves, &statistics);
     return statistics;

@@ -24,7 +24,7 @@ void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
 // `centroids` and `leaves` are those that the assignments number.
 TierStatistics finish_statistics(StatisticsSample *sample, const TierWriter &writer, const uint64 *centroids,
                                  uint32 leaves);
-// Of a tier of which every page is read for every question.
+// Of a tier of which every page is read for every spec.
 TierStatistics flat_statistics();
 
 }  // namespace imagehash::index

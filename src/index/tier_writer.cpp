@@ -180,13 +180,13 @@ static void fill_segment_page(const TierWriter *writer, char *page, int64 first,
     set_hole(page, kCodesOffset + count * static_cast<int>(sizeof(Segment)), kPageEnd);
 }
 
-// Writes the references, the last root page first, since each names the next.
+// Writes the references, the last tier root page first, since each names the next.
 static PageRef write_roots(TierWriter *writer, const Root &header, const PageRef *refs, int64 count) {
     PGAlignedBlock page;
     PageRef next = {0, 0};
     for (int64 first = (count - 1) / kRefsPerPage * kRefsPerPage; first >= 0; first -= kRefsPerPage) {
         int here = static_cast<int>(Min(count - first, static_cast<int64>(kRefsPerPage)));
-        init_page(page.data, kRootPage, 0, new_serial(writer));
+        init_page(page.data, kTierRootPage, 0, new_serial(writer));
         *page_root(page.data) = header;
         page_root(page.data)->next = next;
         memcpy(root_refs(page.data), refs + first, here * sizeof(PageRef));
@@ -205,14 +205,14 @@ Tier finish_tier(TierWriter *writer, const TierStatistics &statistics) {
     Root header;
     memset(&header, 0, sizeof header);
     header.statistics = statistics;
-    header.leaf_pages = pages_for(writer->written_leaves, per_leaf_page);
+    header.centroid_pages = pages_for(writer->written_leaves, per_leaf_page);
     header.segment_pages = pages_for(writer->segments_count, kSegmentsPerPage);
-    int64 directory_pages = header.leaf_pages + header.segment_pages;
+    int64 directory_pages = header.centroid_pages + header.segment_pages;
     int64 count = directory_pages + writer->refs_count;
     auto refs = static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * count, MCXT_ALLOC_HUGE));
-    for (uint32 p = 0; p < header.leaf_pages; p++) {
+    for (uint32 p = 0; p < header.centroid_pages; p++) {
         uint32 first = p * per_leaf_page;
-        init_page(page.data, kLeafPage, writer->words, new_serial(writer));
+        init_page(page.data, kCentroidPage, writer->words, new_serial(writer));
         fill_leaf_page(writer, page.data, first,
                        Min(per_leaf_page, static_cast<int>(writer->written_leaves - first)));
         refs[p] = write_page(writer, page.data);
@@ -223,7 +223,7 @@ Tier finish_tier(TierWriter *writer, const TierStatistics &statistics) {
         fill_segment_page(
             writer, page.data, first,
             static_cast<int>(Min(writer->segments_count - first, static_cast<int64>(kSegmentsPerPage))));
-        refs[header.leaf_pages + p] = write_page(writer, page.data);
+        refs[header.centroid_pages + p] = write_page(writer, page.data);
     }
     memcpy(refs + directory_pages, writer->refs, sizeof(PageRef) * writer->refs_count);
 

@@ -18,11 +18,11 @@ struct PageVisit {
 };
 
 static bool passes(const PageVisit &visit, int position, const ItemPointerData *tid) {
-    const Question &question = visit.state->question;
-    if (!passes_filters(question, visit.first_filter, page_codes(visit.page), visit.state->layout.words,
+    const SearchSpec &spec = visit.state->spec;
+    if (!passes_filters(spec, visit.first_filter, page_codes(visit.page), visit.state->layout.words,
                         position))
         return false;
-    return passes_methods(question, tid_method_unknown(tid));
+    return passes_methods(spec, tid_method_unknown(tid));
 }
 
 // An entry is on the page while the page is locked, so vacuum has not yet come by here, nor cleaned the row

@@ -1,5 +1,5 @@
-// From scan keys to a question; see question.h.
-#include "index/question.h"
+// From scan keys to a search spec; see search_spec.h.
+#include "index/search_spec.h"
 
 #include "index/input_type.h"
 #include "index/strategies.h"
@@ -24,49 +24,49 @@ static bool comparable(const Meta &meta, const Input &input) {
     return same_length(meta, input) && pg::methods_comparable(meta.method, input.method);
 }
 
-static void answer_nothing(Question *question) {
-    question->codes = question->nulls = false;
+static void answer_nothing(SearchSpec *spec) {
+    spec->codes = spec->nulls = false;
 }
 
-static void add_filter(Question *question, const Input &center, int radius) {
-    Filter *filter = &question->filters[question->filters_count++];
+static void add_filter(SearchSpec *spec, const Input &center, int radius) {
+    Filter *filter = &spec->filters[spec->filters_count++];
     hamming::pack_words(center.code, center.bytes, filter->code);
     filter->radius = radius;
 }
 
-static void add_equality(const Meta &meta, const Input &input, Question *question) {
+static void add_equality(const Meta &meta, const Input &input, SearchSpec *spec) {
     bool unknown = input.method == pg::kMethodUnknown;
     if (!same_length(meta, input) || (!unknown && input.method != meta.method))
-        return answer_nothing(question);
-    add_filter(question, input, 0);
-    (unknown ? question->unknown_only : question->known_only) = true;
+        return answer_nothing(spec);
+    add_filter(spec, input, 0);
+    (unknown ? spec->unknown_only : spec->known_only) = true;
 }
 
-static void add_key(InputType type, const Meta &meta, const ScanKeyData &key, Question *question) {
+static void add_key(InputType type, const Meta &meta, const ScanKeyData &key, SearchSpec *spec) {
     if (key.sk_flags & SK_SEARCHNULL) {
-        question->codes = false;
+        spec->codes = false;
         return;
     }
-    question->nulls = false;
+    spec->nulls = false;
     if (key.sk_flags & SK_SEARCHNOTNULL) return;
-    if (key.sk_flags & SK_ISNULL) return answer_nothing(question);
+    if (key.sk_flags & SK_ISNULL) return answer_nothing(spec);
 
     if (key.sk_strategy == kEqualStrategy)
-        return add_equality(meta, read_input(type, key.sk_argument), question);
+        return add_equality(meta, read_input(type, key.sk_argument), spec);
     Input center;
     int radius;
     if (key.sk_strategy == kSimilarStrategy) {
         center = read_input(type, key.sk_argument);
         radius = pg::similar_radius(center.bits);
     } else if (!read_ball(type, key.sk_argument, &center, &radius)) {
-        return answer_nothing(question);
+        return answer_nothing(spec);
     }
     if (!comparable(meta, center))
-        question->recheck = true;
+        spec->recheck = true;
     else if (radius < 0)
-        answer_nothing(question);
+        answer_nothing(spec);
     else
-        add_filter(question, center, Min(radius, pg::kMaxBits));
+        add_filter(spec, center, Min(radius, pg::kMaxBits));
 }
 
 static bool has_other_length(InputType type, const Meta &meta, const ScanKeyData &key) {
@@ -74,51 +74,51 @@ static bool has_other_length(InputType type, const Meta &meta, const ScanKeyData
 }
 
 static void set_order(InputType type, const Meta &meta, const ScanKeyData *orderbys, int count,
-                      Question *question) {
+                      SearchSpec *spec) {
     if (count == 0) return;
     // A distance to null is null for every row, and orders nothing: the next key decides.
     int key = 0;
     while (key < count && (orderbys[key].sk_flags & SK_ISNULL)) key++;
-    question->order_key = key;
-    question->null_query = key == count;
-    if (question->null_query) return;
+    spec->order_key = key;
+    spec->null_query = key == count;
+    if (spec->null_query) return;
     // Of another length: every row that passes PostgreSQL's conditions raises the error where its distance is
     // computed. A recheck would compute it for those too that do not.
     for (int i = key; i < count; i++)
         if (has_other_length(type, meta, orderbys[i])) return;
     // Only one distance is computed here; with more, PostgreSQL sorts the ties.
-    question->recheck_order = key + 1 < count;
+    spec->recheck_order = key + 1 < count;
     const Input query = read_input(type, orderbys[key].sk_argument);
-    hamming::pack_words(query.code, query.bytes, question->query);
-    question->by_distance = comparable(meta, query);
-    question->other_method = !question->by_distance;
-    if (!question->by_distance) question->recheck_order = true;
+    hamming::pack_words(query.code, query.bytes, spec->query);
+    spec->by_distance = comparable(meta, query);
+    spec->other_method = !spec->by_distance;
+    if (!spec->by_distance) spec->recheck_order = true;
 }
 
-void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Question *question) {
-    memset(question, 0, sizeof *question);
-    question->codes = question->nulls = true;
-    question->filters = filters;
+void make_search_spec(const Meta &meta, IndexScanDesc scan, Filter *filters, SearchSpec *spec) {
+    memset(spec, 0, sizeof *spec);
+    spec->codes = spec->nulls = true;
+    spec->filters = filters;
     const InputType type = input_type(scan->indexRelation);
-    for (int i = 0; i < scan->numberOfKeys; i++) add_key(type, meta, scan->keyData[i], question);
-    set_order(type, meta, scan->orderByData, scan->numberOfOrderBys, question);
-    if (meta.bits == 0) question->codes = false;  // there are none
+    for (int i = 0; i < scan->numberOfKeys; i++) add_key(type, meta, scan->keyData[i], spec);
+    set_order(type, meta, scan->orderByData, scan->numberOfOrderBys, spec);
+    if (meta.bits == 0) spec->codes = false;  // there are none
 
     // Triangle inequality: a row within r of a filter's center is within r + d(center, query) of the query.
-    question->max_distance = static_cast<int>(meta.bits);
-    if (question->by_distance)
-        for (int i = 0; i < question->filters_count; i++)
-            question->max_distance =
-                Min(question->max_distance,
-                    filters[i].radius + distance_of_words(filters[i].code, question->query, meta.words()));
+    spec->max_distance = static_cast<int>(meta.bits);
+    if (spec->by_distance)
+        for (int i = 0; i < spec->filters_count; i++)
+            spec->max_distance =
+                Min(spec->max_distance,
+                    filters[i].radius + distance_of_words(filters[i].code, spec->query, meta.words()));
 }
 
-bool passes_filters(const Question &question, int first, const uint64 *codes, int words, int i) {
-    if (first >= question.filters_count) return true;
+bool passes_filters(const SearchSpec &spec, int first, const uint64 *codes, int words, int i) {
+    if (first >= spec.filters_count) return true;
     uint64 code[kMaxWords];
     load_code(codes, words, i, code);
-    for (int f = first; f < question.filters_count; f++)
-        if (distance_of_words(question.filters[f].code, code, words) > question.filters[f].radius)
+    for (int f = first; f < spec.filters_count; f++)
+        if (distance_of_words(spec.filters[f].code, code, words) > spec.filters[f].radius)
             return false;
     return true;
 }

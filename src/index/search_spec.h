@@ -1,7 +1,7 @@
 // What a scan is asked, made ready for the kernel.
 //
 // Scan keys become filters (a code and a radius each), the first ORDER BY key the query. Where PostgreSQL's
-// own evaluation would raise an error (hashes of different lengths or methods), the question says so and lets
+// own evaluation would raise an error (hashes of different lengths or methods), the spec says so and lets
 // every row through to be rechecked, so that an index scan fails just where a sequential scan fails: at a row
 // it may see.
 #pragma once
@@ -19,7 +19,7 @@ struct Filter {
     int radius;
 };
 
-struct Question {
+struct SearchSpec {
     bool codes;    // rows with a hash can be answers
     bool nulls;    // rows without can be
     bool recheck;  // PostgreSQL must check the condition on the row
@@ -40,14 +40,14 @@ struct Question {
 };
 
 // `filters` has room for a filter per scan key.
-void make_question(const Meta &meta, IndexScanDesc scan, Filter *filters, Question *question);
+void make_search_spec(const Meta &meta, IndexScanDesc scan, Filter *filters, SearchSpec *spec);
 
 // Whether entry i of the blocked codes passes every filter from `first` on.
-bool passes_filters(const Question &question, int first, const uint64 *codes, int words, int i);
+bool passes_filters(const SearchSpec &spec, int first, const uint64 *codes, int words, int i);
 
 // Equality looks at the method too.
-inline bool passes_methods(const Question &question, bool method_unknown) {
-    return !(method_unknown ? question.known_only : question.unknown_only);
+inline bool passes_methods(const SearchSpec &spec, bool method_unknown) {
+    return !(method_unknown ? spec.known_only : spec.unknown_only);
 }
 
 }  // namespace imagehash::index
