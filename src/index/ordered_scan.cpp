@@ -164,9 +164,9 @@ static void bound_leaves(ScanState *state) {
         o->leaf_bounds[leaf] = Max(o->leaf_bounds[leaf], state->filter_bounds[leaf]);
 }
 
-// The distance through which the next few rows need the segments read: one row at first, then ten, then those of
-// the band. Levels that are needed anyway are read together, each page once.
-static int level_needed(const OrderedScan *o) {
+// The distance through which the next few rows need the segments read: one row at first, then ten, then those
+// of the band. Distances that are needed anyway are read together, each page once.
+static int distance_needed(const OrderedScan *o) {
     int64 wanted = o->served >= few_rows ? o->target : o->served > 0 ? few_rows : 1;
     int64 found = 0;
     for (int d = o->done_through + 1; d <= o->horizon; d++) {
@@ -181,7 +181,7 @@ static void set_walk_limit(ScanState *state) {
     OrderedScan *o = state->ordered;
     if (!o->read_all && o->within == o->within_before) return;  // nothing new
     o->within_before = o->within;
-    o->walk_limit = o->read_all ? o->horizon : level_needed(o);
+    o->walk_limit = o->read_all ? o->horizon : distance_needed(o);
 }
 
 static void start_walk(ScanState *state) {

@@ -20,12 +20,12 @@ constexpr int kMaxWords = pg::kMaxBits / 64;
 
 enum PageKind : uint16 {
     kMetaPage = 1,
-    kPendingPage = 2,  // codes and TIDs, as they came in
-    kNullPage = 3,     // TIDs of rows whose hash is null
-    kCodePage = 4,     // codes and TIDs of a tier, in segments
-    kCentroidPage = 5,     // directory of a tier: centroids
-    kSegmentPage = 6,  // directory of a tier: where the leaves' codes lie
-    kTierRootPage = 7,     // which pages a tier consists of
+    kPendingPage = 2,   // codes and TIDs, as they came in
+    kNullPage = 3,      // TIDs of rows whose hash is null
+    kCodePage = 4,      // codes and TIDs of a tier, in segments
+    kCentroidPage = 5,  // directory of a tier: centroids
+    kSegmentPage = 6,   // directory of a tier: where the leaves' codes lie
+    kTierRootPage = 7,  // which pages a tier consists of
 };
 
 enum PageFlags : uint16 {

@@ -45,7 +45,7 @@ enum ModelColumn {
 enum HasherColumn {
     kHasherName,
     kHasherBits,
-    kHasherAlgorithm,
+    kHasherMethod,
     kHasherModel,
     kHasherWeights,
     kHasherRecipe,
@@ -457,8 +457,8 @@ static void take_hasher(const Row *from, CachedHasher *hasher) {
     row->bits = DatumGetInt32(from->values[kHasherBits]);
     if (row->bits < kMinBits || row->bits > kMaxBits || row->bits % 8 != 0)
         bad_value(which, from, kHasherBits);
-    if (!semantic_method_from_name(TextDatumGetCString(from->values[kHasherAlgorithm]), &row->method))
-        bad_value(which, from, kHasherAlgorithm);
+    if (!semantic_method_from_name(TextDatumGetCString(from->values[kHasherMethod]), &row->method))
+        bad_value(which, from, kHasherMethod);
     if (!take_sha256(from->values[kHasherModel], row->model_sha256)) bad_value(which, from, kHasherModel);
     hasher->created = DatumGetTimestampTz(from->values[kHasherCreated]);
 }
