@@ -25,7 +25,7 @@ constexpr int kSecondsBetweenNotices = 10;
 
 struct Job {
     Oid table;        // a leaf: it has pages
-    const char *source;  // name of its column of images or embeddings
+    const char *make_hash;  // name of the function for what its source column holds
     char *name;       // quoted, for statements
     char *statement;  // of one piece; $1, $2: pages, $3: method, $4: hasher
     char *patient;    // the same, waiting for locks
@@ -39,7 +39,6 @@ struct Job {
 // Text in memory that outlives transactions.
 char *format_statement(const Job *job, const char *hash, const char *source, const char *functions,
                        const char *lock) {
-    bool is_image = getBaseType(get_atttype(job->table, get_attnum(job->table, job->source))) == BYTEAOID;
     return psprintf(
         "UPDATE ONLY %s SET %s = %s.%s(%s, $4) WHERE ctid OPERATOR(pg_catalog.=) ANY "
         "(ARRAY(SELECT "
@@ -47,8 +46,7 @@ char *format_statement(const Job *job, const char *hash, const char *source, con
         "ONLY %s WHERE ctid OPERATOR(pg_catalog.>=) $1 AND ctid OPERATOR(pg_catalog.<) $2 AND %s IS NOT NULL "
         "AND (%s "
         "IS NULL OR %s.imagehash_method(%s) OPERATOR(pg_catalog.<>) $3) FOR NO KEY UPDATE %s))",
-        job->name, hash, functions, is_image ? "semantic_hash" : "embedding_hash", source, job->name, source, hash,
-        functions, hash, lock);
+        job->name, hash, functions, job->make_hash, source, job->name, source, hash, functions, hash, lock);
 }
 
 // None where another session has dropped it, as a partition may be between two transactions.
@@ -195,7 +193,8 @@ IMAGEHASH_FUNCTION(imagehash_rehash) {
     SPI_connect_ext(SPI_OPT_NONATOMIC);
     MemoryContext lasting = CurrentMemoryContext;  // SPI's, which commits leave alone
     Job job = {};
-    job.source = pstrdup(source_name);
+    bool is_image = getBaseType(get_atttype(table, get_attnum(table, source_name))) == BYTEAOID;
+    job.make_hash = is_image ? "semantic_hash" : "embedding_hash";
     job.hasher = PG_GETARG_TEXT_P_COPY(3);
     job.method = method_of_hasher(job.hasher);
     char *functions = schema_of_functions();

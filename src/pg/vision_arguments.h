@@ -7,6 +7,7 @@
 extern "C" {
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "utils/array.h"
 }
 
 namespace imagehash::pg {
@@ -38,6 +39,15 @@ inline float *embed_image(const LoadedModel *model, const bytea *image, vision::
     vision::Bytes bytes = image_bytes(image);
     check_status(vision::embed(model->network, &bytes, 1, limits(), embedding, decoded));
     return embedding;
+}
+
+// The values of an embedding of double precision, without nulls, as hashers take them (palloc). One that is too
+// large for a float is not finite to them.
+inline float *floats_of_doubles(ArrayType *array, int length) {
+    auto values = reinterpret_cast<const float8 *>(ARR_DATA_PTR(array));
+    float *floats = static_cast<float *>(palloc(sizeof(float) * Max(length, 1)));
+    for (int i = 0; i < length; i++) floats[i] = static_cast<float>(values[i]);
+    return floats;
 }
 
 inline ImageHash *hash_of_embedding(const LoadedHasher *hasher, const float *embedding, int length) {

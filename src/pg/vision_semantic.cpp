@@ -44,13 +44,9 @@ static ArrayType *embedding_argument(FunctionCallInfo fcinfo) {
     return array;
 }
 
-// The array's values as the hasher takes them; one that is too large for a float is not finite to it.
 static pg::ImageHash *hash_of_array(const pg::LoadedHasher *hasher, ArrayType *array) {
     int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-    auto values = reinterpret_cast<const float8 *>(ARR_DATA_PTR(array));
-    float *embedding = static_cast<float *>(palloc(sizeof(float) * Max(length, 1)));
-    for (int i = 0; i < length; i++) embedding[i] = static_cast<float>(values[i]);
-    return pg::hash_of_embedding(hasher, embedding, length);
+    return pg::hash_of_embedding(hasher, pg::floats_of_doubles(array, length), length);
 }
 
 IMAGEHASH_FUNCTION(imagehash_image_embedding) {

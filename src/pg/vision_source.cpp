@@ -209,10 +209,7 @@ static void keep_row(Reader *reader, const Candidate *candidate) {
 
 static const float *floats_of_array(const Reader *reader, ArrayType *array, int length) {
     if (reader->first_type == FLOAT4ARRAYOID) return reinterpret_cast<const float *>(ARR_DATA_PTR(array));
-    const float8 *from = reinterpret_cast<const float8 *>(ARR_DATA_PTR(array));
-    float *values = static_cast<float *>(palloc(sizeof(float) * length));
-    for (int i = 0; i < length; i++) values[i] = static_cast<float>(from[i]);
-    return values;
+    return floats_of_doubles(array, length);
 }
 
 static const float *read_embedding(Reader *reader, Datum datum) {
