@@ -56,7 +56,7 @@ demo: deps
 
 bench: all
 	@$(TO_BUILD) --target bare_loop make_codes flat_scan decode_speed
-	BUILD=$(BUILD) SHARED=$(SHARED) PGVECTOR=$(PGVECTOR) test/bench/run.sh $(if $(SECTIONS),--sections $(SECTIONS)) $(BENCH)
+	BUILD=$(BUILD) SHARED=$(SHARED) PGVECTOR=$(PGVECTOR) bench/run.sh $(if $(SECTIONS),--sections $(SECTIONS)) $(BENCH)
 
 # Another hasher is another method: hashes made with the one before do not compare with its own.
 HASHER := efficientnet_lite0_256.hasher
@@ -76,7 +76,7 @@ fuzz: all
 	BUILD=$(BUILD) MINUTES=$(MINUTES) TARGETS="$(TARGETS)" test/fuzz/run.sh
 
 deps:
-	@test/lib/install_deps.sh
+	@scripts/install_deps.sh
 
 format:
 	git ls-files '*.cpp' '*.h' | xargs clang-format -i

@@ -4,8 +4,8 @@
 # and nothing else outside its temporary directory.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# shellcheck source=test/lib/private_server.sh
-source test/lib/private_server.sh
+# shellcheck source=scripts/private_server.sh
+source scripts/private_server.sh
 
 # Debian's packages psycopg2 and PIL belong to Debian's Python, which need not be the first on PATH.
 python=${PYTHON:-/usr/bin/python3}

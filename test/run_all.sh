@@ -8,8 +8,8 @@
 # test/run_all.sh [STAGE | STAGE/NAME ...] runs only those; a stage is a directory here: unit, sql, specs, t.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# shellcheck source=test/lib/private_server.sh
-source test/lib/private_server.sh
+# shellcheck source=scripts/private_server.sh
+source scripts/private_server.sh
 # shellcheck source=test/lib/regress.sh
 source test/lib/regress.sh
 

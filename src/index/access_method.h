@@ -2,7 +2,7 @@
 // validate.cpp.
 #pragma once
 
-#include "pg/pg.h"
+#include "pg/server/pg.h"
 
 extern "C" {
 #include "access/amapi.h"

@@ -1,7 +1,7 @@
 // Tells PostgreSQL what the access method `hamming` can do.
 #include "index/access_method.h"
-#include "index/options.h"
-#include "index/strategies.h"
+#include "index/store/options.h"
+#include "index/store/strategies.h"
 
 extern "C" {
 #include "catalog/pg_opclass.h"

@@ -1,8 +1,8 @@
 // Checks a hamming operator class: its operators and functions have known numbers and fitting types, and none
 // is missing.
 #include "index/access_method.h"
-#include "index/input_type.h"
-#include "index/strategies.h"
+#include "index/store/input_type.h"
+#include "index/store/strategies.h"
 
 extern "C" {
 #include "access/amvalidate.h"

@@ -1,8 +1,8 @@
 // imagehash.so: the type, its operators and the index. Links neither OpenCV nor LibTorch.
 #include "hamming/kernels.h"
-#include "index/options.h"
-#include "pg/distance_clauses.h"
-#include "pg/settings.h"
+#include "index/store/options.h"
+#include "index/planner/distance_clauses.h"
+#include "pg/server/settings.h"
 
 extern "C" {
 PG_MODULE_MAGIC;

@@ -4,8 +4,8 @@
 // pages. It must not leave a thread behind there: the postmaster forks.
 #include <dlfcn.h>
 
-#include "pg/settings.h"
-#include "pg/vision_models.h"
+#include "pg/server/settings.h"
+#include "pg/catalog/model_files.h"
 
 extern "C" {
 #include "jit/jit.h"

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "vision/status.h"
+#include "common/status.h"
 
 namespace imagehash::vision {
 

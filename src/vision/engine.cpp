@@ -12,18 +12,18 @@
 
 #include <opencv2/imgcodecs.hpp>
 
-#include "vision/about.h"
-#include "vision/decode.h"
+#include "semantic/network/about.h"
+#include "vision/codec/decode.h"
 #include "vision/engine.h"
-#include "vision/guarded.h"
-#include "vision/hasher.h"
-#include "vision/network.h"
-#include "vision/pdq.h"
-#include "vision/perceptual.h"
-#include "vision/preprocess.h"
-#include "vision/segments.h"
-#include "vision/supervised.h"
-#include "vision/threads.h"
+#include "common/guarded.h"
+#include "semantic/hasher/hasher.h"
+#include "semantic/network/network.h"
+#include "vision/perceptual/pdq.h"
+#include "vision/perceptual/perceptual.h"
+#include "vision/input/preprocess.h"
+#include "vision/perceptual/segments.h"
+#include "semantic/network/supervised.h"
+#include "semantic/network/threads.h"
 
 namespace imagehash::vision {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "vision/api.h"
-#include "vision/hasher.h"
-#include "vision/network.h"
+#include "semantic/hasher/hasher.h"
+#include "semantic/network/network.h"
 
 namespace imagehash::vision {
 

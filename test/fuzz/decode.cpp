@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "vision/decode.h"
-#include "vision/decode_jpeg.h"
+#include "vision/codec/decode.h"
+#include "vision/codec/decode_jpeg.h"
 
 using namespace imagehash::vision;
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "vision/image_header.h"
+#include "vision/codec/image_header.h"
 
 using namespace imagehash::vision;
 

@@ -10,8 +10,8 @@
 # Fails if anything was found.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=test/lib/private_server.sh
-source test/lib/private_server.sh
+# shellcheck source=scripts/private_server.sh
+source scripts/private_server.sh
 
 build=$(realpath "${BUILD:-build}") minutes=${MINUTES:-15} targets=${TARGETS:-info decode type pages}
 fuzz=$build-fuzz

@@ -6,7 +6,7 @@
 // libFuzzer, which calls it with one input after the other and ends it with its report. ERRORs are answers; a
 // crash, a wrong SQLSTATE or an input that takes longer than -timeout is a finding, and libFuzzer writes it
 // down.
-#include "pg/imagehash.h"
+#include "pg/value/imagehash.h"
 
 extern "C" {
 #include "access/relation.h"

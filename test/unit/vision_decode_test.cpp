@@ -8,8 +8,8 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include "vision/decode.h"
-#include "vision/guarded.h"
+#include "vision/codec/decode.h"
+#include "common/guarded.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

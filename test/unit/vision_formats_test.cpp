@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "vision/decode.h"
+#include "vision/codec/decode.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

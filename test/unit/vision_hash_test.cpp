@@ -8,8 +8,8 @@
 #include <c10/util/Exception.h>
 #include <opencv2/imgproc.hpp>
 
-#include "vision/guarded.h"
-#include "vision/preprocess.h"
+#include "common/guarded.h"
+#include "vision/input/preprocess.h"
 
 namespace imagehash::vision {
 namespace {

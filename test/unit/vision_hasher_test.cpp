@@ -1,5 +1,5 @@
 // Hasher: the file format against hostile bytes, and its bits against a slow reference.
-#include "vision/hasher.h"
+#include "semantic/hasher/hasher.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "vision/status.h"
+#include "common/status.h"
 
 namespace imagehash::vision {
 namespace {

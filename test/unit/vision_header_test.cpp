@@ -2,9 +2,9 @@
 // read.
 #include <gtest/gtest.h>
 
-#include "vision/decode.h"
-#include "vision/guarded.h"
-#include "vision/header_readers.h"
+#include "vision/codec/decode.h"
+#include "common/guarded.h"
+#include "vision/codec/header_readers.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

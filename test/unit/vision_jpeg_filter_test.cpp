@@ -12,7 +12,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "../lib/jpeg_in_memory.h"
-#include "vision/decode_jpeg.h"
+#include "vision/codec/decode_jpeg.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

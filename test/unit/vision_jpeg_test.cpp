@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "../lib/jpeg_in_memory.h"
-#include "vision/decode.h"
+#include "vision/codec/decode.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

@@ -1,5 +1,5 @@
 // The door to training and measuring: what train_hasher() and evaluate_hasher() lean on.
-#include "vision/learn.h"
+#include "semantic/learn.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-#include "vision/augment.h"
+#include "vision/input/augment.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "vision/decode.h"
-#include "vision/network.h"
-#include "vision/preprocess.h"
-#include "vision/threads.h"
+#include "vision/codec/decode.h"
+#include "semantic/network/network.h"
+#include "vision/input/preprocess.h"
+#include "semantic/network/threads.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

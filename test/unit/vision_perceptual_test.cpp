@@ -11,10 +11,10 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include "vision/decode.h"
-#include "vision/pdq.h"
-#include "vision/perceptual.h"
-#include "vision/segments.h"
+#include "vision/codec/decode.h"
+#include "vision/perceptual/pdq.h"
+#include "vision/perceptual/perceptual.h"
+#include "vision/perceptual/segments.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

@@ -1,5 +1,5 @@
 // Retrieval measures on cases small enough to compute by hand.
-#include "vision/retrieval.h"
+#include "semantic/train/retrieval.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "vision/status.h"
+#include "common/status.h"
 
 namespace imagehash::vision {
 namespace {

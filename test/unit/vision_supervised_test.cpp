@@ -18,10 +18,10 @@
 #include <ATen/Parallel.h>
 
 #include "vision/engine.h"
-#include "vision/guarded.h"
-#include "vision/preprocess.h"
-#include "vision/supervised.h"
-#include "vision/threads.h"
+#include "common/guarded.h"
+#include "vision/input/preprocess.h"
+#include "semantic/network/supervised.h"
+#include "semantic/network/threads.h"
 #include "vision_test_images.h"
 
 namespace imagehash::vision {

@@ -9,7 +9,7 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "vision/api.h"
-#include "vision/decode.h"
+#include "vision/codec/decode.h"
 
 namespace imagehash::vision {
 

@@ -1,6 +1,6 @@
 // The table of options: what it allows, a training takes, and nothing else; what it says of defaults is what
 // they are.
-#include "vision/train_options.h"
+#include "semantic/train/train_options.h"
 
 #include <gtest/gtest.h>
 

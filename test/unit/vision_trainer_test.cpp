@@ -1,6 +1,6 @@
 // The trainer and the baselines on a small synthetic collection: they learn, repeat themselves, and stop when
 // told.
-#include "vision/trainer.h"
+#include "semantic/train/trainer.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <random>
 #include <vector>
 
-#include "vision/baselines.h"
-#include "vision/retrieval.h"
-#include "vision/status.h"
+#include "semantic/train/baselines.h"
+#include "semantic/train/retrieval.h"
+#include "common/status.h"
 
 namespace imagehash::vision {
 namespace {

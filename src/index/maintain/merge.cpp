@@ -1,0 +1,137 @@
+// What is merged when, and merges that build a tier anew of all their rows; part_merge.h has the others.
+#include "index/maintain/merge.h"
+
+#include <math.h>
+
+#include "index/store/options.h"
+#include "index/maintain/part_merge.h"
+#include "index/build/tier_builder.h"
+
+extern "C" {
+#include "utils/memutils.h"
+}
+
+namespace imagehash::index {
+
+// A tier stays as it is while it is at least so many times as large as what is merged. The largest, of which
+// parts can be rewritten, takes the others in earlier: their leaves are the same, with few rows each, and
+// need more room. Vacuum has more time than an inserter, and reads every page anyway.
+static const int64 fan_out = 8;
+static const int64 fan_out_of_inserter = 16;
+static const int64 fan_out_of_vacuum = 32;
+static const uint32 most_tiers = 4;
+static bool is_worn(const Tier &tier) {
+    return tier.dead * 5 > tier.entries;
+}
+
+static int64 pending_rows(const Meta &meta) {
+    return static_cast<int64>(meta.pending_count) * Layout::of_words(meta.words()).capacity;
+}
+
+static int64 fan_out_of(const Tier &tier, MergeWhen when) {
+    if (tier.clustered_rows == 0) return fan_out;
+    return when == MergeWhen::full ? fan_out_of_inserter : fan_out_of_vacuum;
+}
+
+// Tiers are kept in the order of their size. A worn tier takes the smaller ones along.
+static bool choose_tiers(const Meta &meta, MergeWhen when, uint32 limit, MergeSources *sources) {
+    *sources = {meta.pending_count, meta.tiers_count, 0};
+    bool due = meta.pending_count >= (when == MergeWhen::full ? limit : limit / 4);
+    int64 rows = pending_rows(meta);
+    if (when == MergeWhen::tidy)
+        for (uint32 t = 0; t < meta.tiers_count && sources->first_tier == meta.tiers_count; t++)
+            if (is_worn(meta.tiers[t])) sources->first_tier = t;
+    if (!due && sources->first_tier == meta.tiers_count) return false;
+    for (uint32 t = sources->first_tier; t < meta.tiers_count; t++) rows += meta.tiers[t].entries;
+    while (sources->first_tier > 0) {
+        const Tier &next = meta.tiers[sources->first_tier - 1];
+        if (next.entries >= fan_out_of(next, when) * rows && sources->first_tier < most_tiers) break;
+        rows += next.entries;
+        sources->first_tier--;
+    }
+    return true;
+}
+
+static bool has_leaves_to_share(const Meta &meta) {
+    return meta.tiers_count > 0 && meta.tiers[0].clustered_rows > 0;
+}
+
+// Whether there are so many more, or fewer, rows than the leaves were made for that they are made anew.
+static bool leaves_are_outgrown(const Meta &meta) {
+    int64 rows = pending_rows(meta);
+    for (uint32 t = 0; t < meta.tiers_count; t++) rows += meta.tiers[t].entries - meta.tiers[t].dead;
+    const int64 made_for = meta.tiers[0].clustered_rows;
+    return rows > 2 * made_for || 2 * rows < made_for;
+}
+
+// An inserter's part is such that a full list costs least in the long run: with a share u of the tier's rows
+// in a list and parts of a share f, u / 2f wait on average in the smaller tiers and are rewritten, and f of
+// the tier.
+static int64 part_of_inserter(const Meta &meta) {
+    return static_cast<int64>(sqrt(0.5 * meta.pending_count * meta.tiers[0].code_pages)) + 1;
+}
+
+static bool choose_sources(const Meta &meta, MergeWhen when, uint32 limit, MergeSources *sources) {
+    const int64 part_of_vacuum = meta.tiers[0].code_pages / kPartsOfTier + 1;
+    if (when == MergeWhen::go_on) {
+        *sources = {0, 1, part_of_vacuum};
+        return has_leaves_to_share(meta) &&
+               (meta.tiers_count > 1 || meta.tiers[0].dead * 10 > meta.tiers[0].entries);
+    }
+    if (!choose_tiers(meta, when, limit, sources)) return false;
+    if (sources->first_tier > 0 || !has_leaves_to_share(meta) || leaves_are_outgrown(meta)) return true;
+    sources->first_tier = 1;
+    sources->part_pages = when == MergeWhen::full ? part_of_inserter(meta) : part_of_vacuum;
+    return true;
+}
+
+// The pages of the sources, and those of them that have rows of a tier.
+struct TierPages {
+    PageList *all;
+    PageList codes;
+};
+
+static void add_tier_page(PageRef ref, PageKind kind, void *state) {
+    auto pages = static_cast<TierPages *>(state);
+    add_page(pages->all, ref);
+    if (kind == kCodePage) add_page(&pages->codes, ref);
+}
+
+static void merge_whole(Relation index, const Meta &meta, const MergeSources &sources) {
+    PageList retiring = {};
+    RowStore *rows = make_row_store(meta.words(), maintenance_work_mem * INT64CONST(1024) / 2);
+    TierPages pages = {&retiring, {}};
+    collect_pending(index, meta, sources, rows, &retiring);
+    for (uint32 t = sources.first_tier; t < meta.tiers_count; t++)
+        visit_tier_pages(index, meta.tiers[t], add_tier_page, &pages);
+    for (int64 c = 0; c < pages.codes.count; c++)
+        copy_rows(index, pages.codes.refs[c], kCodePage, meta.words(), rows);
+    Tier tier;
+    if (rows->count > 0)
+        tier = build_tier(
+            {index, static_cast<int>(meta.bits), wants_clustering(index), nullptr, false, nullptr}, rows);
+    switch_over(index, sources, nullptr, rows->count > 0 ? &tier : nullptr, retiring);
+    free_row_store(rows);
+}
+
+bool merge(Relation index, MergeWhen when) {
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "hamming merge", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext old = MemoryContextSwitchTo(context);
+    auto meta = static_cast<Meta *>(palloc0(sizeof(Meta)));
+    MergeSources sources;
+    bool part = false;
+    read_meta(index, meta);
+    if (choose_sources(*meta, when, pending_limit(index), &sources)) {
+        part = sources.part_pages > 0;
+        if (sources.first_tier > 0 && has_leaves_to_share(*meta))
+            merge_by_leaves(index, *meta, sources);
+        else
+            merge_whole(index, *meta, sources);
+    }
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(context);
+    return part;
+}
+
+}  // namespace imagehash::index

@@ -1,0 +1,377 @@
+// Merging by leaves; see part_merge.h.
+//
+// All sources give their rows in the order of (leaf, radius), numbered as in the largest tier. The one with
+// the smallest key is written next: to the part that is rewritten, or to the small tier.
+#include "index/maintain/part_merge.h"
+
+#include <algorithm>
+
+#include "hamming/leaf_finder.h"
+#include "index/store/context_owned.h"
+#include "index/build/tier_writer.h"
+
+extern "C" {
+#include "utils/memutils.h"
+}
+
+namespace imagehash::index {
+
+struct Row {
+    uint64 key;  // leaf, radius
+    uint64 code[kMaxWords];
+    ItemPointerData tid;
+};
+
+static uint64 key_of(uint32 leaf, uint32 radius) {
+    return static_cast<uint64>(leaf) << 16 | radius;
+}
+static uint32 leaf_of(const Row &row) {
+    return static_cast<uint32>(row.key >> 16);
+}
+
+// --- pending rows -----------------------------------------------------------------------------------
+
+struct PendingRow {
+    uint64 key;
+    int64 place;
+};
+
+struct PendingRows {
+    int words;
+    uint64 *rows;  // code and TID
+    PendingRow *order;
+    int64 count;
+    int64 next;
+};
+
+static bool should_stop(void * /* unused */) {
+    return QueryCancelPending || ProcDiePending;
+}
+
+// Null where it was stopped or there was no memory.
+static hamming::LeafFinder *try_make_finder(const TierImage &largest, bool *out_of_memory) noexcept {
+    try {
+        return hamming::LeafFinder::make({largest.centroids, largest.tier.leaves, largest.words},
+                                         largest.tier.tight_leaves,
+                                         static_cast<int>(largest.tier.radius_limit), should_stop, nullptr)
+            .release();
+    } catch (const std::exception &) {
+        *out_of_memory = true;
+        return nullptr;
+    }
+}
+
+// Freed with the current memory context.
+static const hamming::LeafFinder *make_finder(const TierImage &largest) {
+    auto owner = ContextOwned<hamming::LeafFinder>::make();
+    bool out_of_memory = false;
+    hamming::LeafFinder *finder;
+    do {  // a cancel may turn out to be too late for its statement
+        CHECK_FOR_INTERRUPTS();
+        finder = try_make_finder(largest, &out_of_memory);
+    } while (finder == nullptr && !out_of_memory);
+    if (finder == nullptr) ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+    return owner->keep(finder);
+}
+
+// Reads the store and gives each row its place. The pending list is short: this fits into memory.
+static PendingRows *order_pending(const TierImage &largest, RowStore *store) {
+    auto pending = static_cast<PendingRows *>(palloc0(sizeof(PendingRows)));
+    const int words = largest.words;
+    pending->words = words;
+    if (store->count == 0) return pending;
+    pending->rows = static_cast<uint64 *>(palloc(store->count * row_size(words)));
+    pending->order = static_cast<PendingRow *>(palloc(store->count * sizeof(PendingRow)));
+    rewind_rows(store);
+    while (pending->count < store->count)
+        pending->count += next_rows(store, pending->rows + pending->count * (words + 1),
+                                    static_cast<int>(store->count - pending->count));
+    const hamming::LeafFinder *finder = make_finder(largest);
+    for (int64 i = 0; i < pending->count; i++) {
+        if (i % 1024 == 0) CHECK_FOR_INTERRUPTS();
+        hamming::Assignment found = finder->find(pending->rows + i * (words + 1));
+        pending->order[i] = {key_of(found.leaf, found.radius), i};
+    }
+    std::sort(pending->order, pending->order + pending->count,
+              [](const PendingRow &a, const PendingRow &b) { return a.key < b.key; });
+    return pending;
+}
+
+static bool next_pending(PendingRows *pending, Row *row) {
+    if (pending->next == pending->count) return false;
+    const PendingRow &next = pending->order[pending->next++];
+    const uint64 *stored = pending->rows + next.place * (pending->words + 1);
+    row->key = next.key;
+    memcpy(row->code, stored, pending->words * sizeof(uint64));
+    unpack_tid(stored[pending->words], &row->tid);
+    return true;
+}
+
+// --- rows of a tier ---------------------------------------------------------------------------------
+
+struct TierReader {
+    const TierImage *image;
+    const uint32 *numbers;  // of its leaves in the largest tier; null: it is that tier
+    uint32 leaf;
+    uint32 end;  // of the leaves to be read
+    uint32 segment;
+    int entry;          // of the segment
+    BlockNumber block;  // that is in memory
+    int64 dead;         // entries met
+    PGAlignedBlock page;
+};
+
+static TierReader *read_leaves(const TierImage *image, const uint32 *numbers, uint32 first, uint32 end) {
+    auto reader = static_cast<TierReader *>(palloc0(sizeof(TierReader)));
+    reader->image = image;
+    reader->numbers = numbers;
+    reader->leaf = first;
+    reader->end = end;
+    reader->block = InvalidBlockNumber;
+    reader->segment = first < end ? image->leaves[first].first_segment : 0;
+    return reader;
+}
+
+static void load_page(TierReader *reader, const Segment &segment) {
+    CHECK_FOR_INTERRUPTS();
+    const TierImage &image = *reader->image;
+    if (reader->block != segment.page.block) {
+        Buffer buffer = read_ref(image.index, segment.page, kCodePage, image.words);
+        memcpy(reader->page.data, BufferGetPage(buffer), BLCKSZ);
+        UnlockReleaseBuffer(buffer);
+        reader->block = segment.page.block;
+    }
+    if (segment.start + segment.count > page_count(reader->page.data))
+        report_corruption(image.index, segment.page.block,
+                          psprintf("The page has %d entries, and a segment ends at %d.",
+                                   page_count(reader->page.data), segment.start + segment.count));
+}
+
+static void load_row(const TierReader *reader, int place, Row *row) {
+    Page page = const_cast<char *>(reader->page.data);
+    const TierImage &image = *reader->image;
+    load_code(page_codes(page), image.words, place, row->code);
+    int radius = hamming::distance(reinterpret_cast<const uint8_t *>(row->code),
+                                   reinterpret_cast<const uint8_t *>(centroid_of(image, reader->leaf)),
+                                   image.words * 8);
+    row->key = key_of(reader->numbers == nullptr ? reader->leaf : reader->numbers[reader->leaf], radius);
+    row->tid = *page_tid(page, place);
+}
+
+// The next live row.
+static bool next_of_tier(TierReader *reader, Row *row) {
+    while (reader->leaf < reader->end) {
+        if (reader->segment == end_of_segments(*reader->image, reader->leaf)) {
+            reader->leaf++;
+            continue;
+        }
+        const Segment &segment = reader->image->segments[reader->segment];
+        if (reader->entry == 0) load_page(reader, segment);
+        while (reader->entry < segment.count) {
+            int place = segment.start + reader->entry++;
+            if (tid_is_valid(page_tid(reader->page.data, place))) {
+                load_row(reader, place, row);
+                return true;
+            }
+            reader->dead++;
+        }
+        reader->segment++;
+        reader->entry = 0;
+    }
+    return false;
+}
+
+// The numbers that a smaller tier's leaves have in the largest one.
+static uint32 *number_leaves(const TierImage &largest, const TierImage &image) {
+    auto numbers =
+        static_cast<uint32 *>(palloc_extended(sizeof(uint32) * image.tier.leaves, MCXT_ALLOC_HUGE));
+    const Size size = image.words * sizeof(uint64);
+    uint32 number = 0;
+    for (uint32 leaf = 0; leaf < image.tier.leaves; leaf++, number++) {
+        const uint64 *centroid = centroid_of(image, leaf);
+        while (number < largest.tier.leaves && memcmp(centroid_of(largest, number), centroid, size) != 0)
+            number++;
+        if (number == largest.tier.leaves)
+            report_corruption(image.index, image.tier.root.block,
+                              psprintf("Leaf %u is not one of the largest tier's.", leaf));
+        numbers[leaf] = number;
+    }
+    return numbers;
+}
+
+// --- the part ---------------------------------------------------------------------------------------
+
+struct Part {
+    uint32 first, end;  // leaves of the largest tier
+};
+
+// About so many pages, and such that no page has codes of the part and others. Empty where `pages` is 0.
+static Part choose_part(const TierImage &largest, int64 pages) {
+    const uint32 leaves = largest.tier.leaves;
+    Part part = {0, 0};
+    if (pages == 0) return part;
+    if (largest.tier.next_leaf < leaves) part.first = largest.tier.next_leaf;
+    while (part.first > 0 && !leaf_starts_page(largest, part.first)) part.first--;
+    int64 seen = 0;
+    BlockNumber page = InvalidBlockNumber;
+    for (part.end = part.first; part.end < leaves; part.end++) {
+        if (seen >= pages && leaf_starts_page(largest, part.end)) break;
+        for (uint32 s = largest.leaves[part.end].first_segment; s < end_of_segments(largest, part.end); s++) {
+            if (largest.segments[s].page.block == page) continue;
+            page = largest.segments[s].page.block;
+            seen++;
+        }
+    }
+    return part;
+}
+
+// --- the whole --------------------------------------------------------------------------------------
+
+struct Source {
+    TierReader *tier;  // null: the pending rows
+    Row row;
+    bool has_row;
+};
+
+struct LeafMerge {
+    Relation index;
+    TierImage *largest;
+    Part part;
+    PendingRows *pending;
+    Source sources[kMaxTiers + 1];
+    int sources_count;
+    int64 *leaf_counts;  // rows at most, by leaf of the largest tier
+    TierWriter *large;   // of the tier that replaces the largest; null where it stays
+    TierWriter *small;
+    uint32 next_leaf;  // of the part, to be begun
+};
+
+static void advance(LeafMerge *merge, Source *source) {
+    source->has_row = source->tier != nullptr ? next_of_tier(source->tier, &source->row)
+                                              : next_pending(merge->pending, &source->row);
+}
+
+static void add_source(LeafMerge *merge, TierReader *tier) {
+    Source *source = &merge->sources[merge->sources_count++];
+    source->tier = tier;
+    if (tier != nullptr)
+        for (uint32 leaf = tier->leaf; leaf < tier->end; leaf++)
+            merge->leaf_counts[tier->numbers == nullptr ? leaf : tier->numbers[leaf]] +=
+                tier->image->leaves[leaf].entries;
+    advance(merge, source);
+}
+
+static TierWriter *make_writer(const LeafMerge &merge) {
+    auto writer = static_cast<TierWriter *>(palloc0(sizeof(TierWriter)));
+    const TierImage &largest = *merge.largest;
+    writer->index = merge.index;
+    writer->logged = true;
+    writer->words = largest.words;
+    writer->centroids = largest.centroids;
+    writer->leaf_counts = merge.leaf_counts;
+    writer->tight_leaves = largest.tier.tight_leaves;
+    writer->leaves = largest.tier.leaves;
+    start_tier(writer);
+    return writer;
+}
+
+static void begin_leaves_up_to(LeafMerge *merge, uint32 end) {
+    while (merge->next_leaf < end) begin_leaf(merge->large, merge->next_leaf++);
+}
+
+static void write_rows(LeafMerge *merge) {
+    for (;;) {
+        Source *next = nullptr;
+        for (int s = 0; s < merge->sources_count; s++) {
+            Source *source = &merge->sources[s];
+            if (source->has_row && (next == nullptr || source->row.key < next->row.key)) next = source;
+        }
+        if (next == nullptr) return;
+        const Row &row = next->row;
+        const uint32 leaf = leaf_of(row);
+        const bool in_part = leaf >= merge->part.first && leaf < merge->part.end;
+        if (in_part) begin_leaves_up_to(merge, leaf + 1);
+        write_row(in_part ? merge->large : merge->small, leaf, static_cast<uint16>(row.key & 0xFFFF),
+                  row.code, &row.tid);
+        advance(merge, next);
+    }
+}
+
+// The largest tier with its part written anew; `dead` of the part's entries are left out.
+static Tier finish_large(LeafMerge *merge, int64 dead) {
+    const Tier &before = merge->largest->tier;
+    TierWriter *writer = merge->large;
+    begin_leaves_up_to(merge, merge->part.end);
+    share_leaves(writer, *merge->largest, merge->part.end, before.leaves);
+    Tier tier = finish_tier(writer, merge->largest->statistics);
+    tier.dead = Min(Max(before.dead - dead, INT64CONST(0)), tier.entries);
+    tier.clustered_rows = before.clustered_rows;
+    tier.radius_limit = before.radius_limit;
+    tier.next_leaf = merge->part.end < before.leaves ? merge->part.end : 0;
+    return tier;
+}
+
+static void retire_tier(const TierImage &image, PageList *retiring) {
+    for (int64 p = 0; p < image.pages_count; p++) add_page(retiring, image.pages[p]);
+    for (int64 r = 0; r < image.roots_count; r++) add_page(retiring, image.roots[r]);
+}
+
+// The largest tier's directory, and the pages of its part.
+static void retire_part(const TierImage &image, Part part, PageList *retiring) {
+    const int64 directory = image.pages_count - image.tier.code_pages;
+    for (int64 p = 0; p < directory; p++) add_page(retiring, image.pages[p]);
+    for (int64 r = 0; r < image.roots_count; r++) add_page(retiring, image.roots[r]);
+    const uint32 end =
+        part.end < image.tier.leaves ? image.leaves[part.end].first_segment : image.tier.segments;
+    BlockNumber block = InvalidBlockNumber;
+    for (uint32 s = image.leaves[part.first].first_segment; s < end; s++) {
+        if (image.segments[s].page.block == block) continue;
+        block = image.segments[s].page.block;
+        add_page(retiring, image.segments[s].page);
+    }
+}
+
+// Opens the sources and the writers.
+static void start_merge(LeafMerge *merge, const Meta &meta, const MergeSources &sources, PageList *retiring) {
+    TierImage *largest = merge->largest = load_image(merge->index, meta, meta.tiers[0]);
+    merge->leaf_counts = static_cast<int64 *>(
+        palloc_extended(sizeof(int64) * largest->tier.leaves, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    RowStore *rows = make_row_store(largest->words, maintenance_work_mem * INT64CONST(1024) / 2);
+    collect_pending(merge->index, meta, sources, rows, retiring);
+    merge->pending = order_pending(*largest, rows);
+    free_row_store(rows);
+    for (int64 i = 0; i < merge->pending->count; i++)
+        merge->leaf_counts[merge->pending->order[i].key >> 16]++;
+    add_source(merge, nullptr);
+    for (uint32 t = sources.first_tier; t < meta.tiers_count; t++) {
+        TierImage *image = load_image(merge->index, meta, meta.tiers[t]);
+        add_source(merge, read_leaves(image, number_leaves(*largest, *image), 0, image->tier.leaves));
+        retire_tier(*image, retiring);
+    }
+    merge->small = make_writer(*merge);
+    merge->part = choose_part(*largest, sources.part_pages);
+    if (sources.part_pages == 0) return;
+    add_source(merge, read_leaves(largest, nullptr, merge->part.first, merge->part.end));
+    retire_part(*largest, merge->part, retiring);
+    merge->large = make_writer(*merge);
+    merge->next_leaf = merge->part.first;
+    share_leaves(merge->large, *largest, 0, merge->part.first);
+}
+
+void merge_by_leaves(Relation index, const Meta &meta, const MergeSources &sources) {
+    auto merge = static_cast<LeafMerge *>(palloc0(sizeof(LeafMerge)));
+    merge->index = index;
+    PageList retiring = {};
+    start_merge(merge, meta, sources, &retiring);
+    write_rows(merge);
+    finish_codes(merge->small);
+    Tier large, small;
+    const bool any_small = merge->small->entries > 0;
+    if (any_small) small = finish_tier(merge->small, merge->largest->statistics);
+    if (merge->large != nullptr)
+        large = finish_large(merge, merge->sources[merge->sources_count - 1].tier->dead);
+    switch_over(index, sources, merge->large != nullptr ? &large : nullptr, any_small ? &small : nullptr,
+                retiring);
+}
+
+}  // namespace imagehash::index

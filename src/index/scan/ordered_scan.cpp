@@ -1,0 +1,353 @@
+// Rows in order of distance.
+//
+// The scan goes through the distances one by one, and serves the rows found at each. Before it serves those
+// at distance v, all segments with a bound below v are read; the bound is the least distance to the
+// query that a segment can hold. Walks through the directory read them (segment_walk.h). Segments for several
+// distances are read in one walk where the next few rows need them anyway, by what is found so far, so that a
+// page that serves several distances is read once.
+//
+// Only rows up to a horizon are kept: the distance of the 64th nearest known so far. When the scan has
+// reached the horizon, a new band begins beyond it, with four times as many rows; each band ends between two
+// distances, so no row is lost or repeated. The horizon also falls when memory runs out. It never falls below
+// the distance that is being served, and rows at that distance are served page by page, so a million equal
+// hashes need no memory.
+//
+// When a third of all segments would be read anyway, they are read in one walk.
+#include "hamming/bounds.h"
+#include "index/access_method.h"
+#include "index/scan/arena.h"
+#include "index/scan/scan.h"
+#include "pg/server/settings.h"
+
+extern "C" {
+#include "utils/memutils.h"
+}
+
+#include <algorithm>
+
+namespace imagehash::index {
+
+static const int64 first_band = 64;
+static const int64 band_growth = 4;
+static const int64 few_rows = 10;        // how many most searches ask for
+static const int approximate_bands = 2;  // the first 320 rows, where an approximate answer is allowed
+static const int32 none = -1;
+
+struct Candidate {
+    uint64 tid;
+    int32 next;
+    bool all_visible;
+};
+
+struct OrderedScan {
+    int done_through;  // distances up to this one are served; -1 at first
+    int distance;      // at which rows are served now
+    int read_through;  // segments whose bound is this distance or less are read
+    int horizon;
+    int64 served;  // rows of the band
+    int64 target;  // rows that the band is to have at least
+    int bands;
+    bool walking;    // there may be more pages of the walk
+    bool read_all;   // all up to the horizon is read in one walk
+    int walk_limit;  // what leaves are opened for now
+
+    int64 within;  // rows of the band up to the horizon
+    int64 within_before;
+    Candidate *candidates;
+    uint64 *codes;  // of the candidates, where the scan returns the hash
+    int32 candidates_count, candidates_room, candidates_used;
+    int32 free;
+
+    int16 *leaf_bounds;
+    int64 segments_read;
+    int64 next_look;  // at how many of them reading all is considered
+
+    // By distance; set up to the length of the codes.
+    int64 found[pg::kMaxBits + 1];  // rows of the band
+    int32 heads[pg::kMaxBits + 1];  // of the candidates, in the order they were found
+    int32 tails[pg::kMaxBits + 1];
+
+    uint64 row_code[kMaxWords];
+};
+
+// --- candidates -----------------------------------------------------------------------------------
+
+static int32 take_slot(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    if (o->free != none) {
+        int32 slot = o->free;
+        o->free = o->candidates[slot].next;
+        return slot;
+    }
+    if (o->candidates_used == o->candidates_room) {
+        o->candidates_room = Max(o->candidates_room * 2, 1024);
+        Size size = sizeof(Candidate) * o->candidates_room;
+        Size codes_size = sizeof(uint64) * state->layout.words * o->candidates_room;
+        bool first = o->candidates == nullptr;
+        o->candidates = static_cast<Candidate *>(first ? MemoryContextAllocHuge(state->context, size)
+                                                       : repalloc_huge(o->candidates, size));
+        if (state->rows_codes != nullptr)
+            o->codes = static_cast<uint64 *>(first ? MemoryContextAllocHuge(state->context, codes_size)
+                                                   : repalloc_huge(o->codes, codes_size));
+    }
+    return o->candidates_used++;
+}
+
+static void free_slot(OrderedScan *o, int32 slot) {
+    o->candidates[slot].next = o->free;
+    o->free = slot;
+    o->candidates_count--;
+}
+
+static void lower_horizon_by_one(OrderedScan *o) {
+    while (o->heads[o->horizon] != none) {
+        int32 slot = o->heads[o->horizon];
+        o->heads[o->horizon] = o->candidates[slot].next;
+        free_slot(o, slot);
+    }
+    o->within -= o->found[o->horizon];
+    o->found[o->horizon] = 0;
+    o->horizon--;
+}
+
+static int64 affordable_candidates(const ScanState *state) {
+    Size size = sizeof(Candidate) + (state->rows_codes != nullptr ? state->layout.words * sizeof(uint64) : 0);
+    return Max(work_mem * INT64CONST(1024) / static_cast<int64>(size), INT64CONST(8192));
+}
+
+static void lower_horizon(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    while (o->horizon > o->distance && o->within - o->found[o->horizon] >= o->target) lower_horizon_by_one(o);
+    while (o->horizon > o->distance && o->candidates_count > affordable_candidates(state))
+        lower_horizon_by_one(o);
+}
+
+static void add_candidate(const Found &row, void *state_pointer) {
+    auto state = static_cast<ScanState *>(state_pointer);
+    OrderedScan *o = state->ordered;
+    if (row.distance <= o->done_through || row.distance > o->horizon) return;
+    int32 slot = take_slot(state);
+    Candidate *candidate = &o->candidates[slot];
+    candidate->tid = pack_tid(&row.tid);
+    candidate->all_visible = row.all_visible;
+    candidate->next = none;
+    if (o->codes != nullptr)
+        load_code(row.code, state->layout.words, row.position,
+                  o->codes + static_cast<Size>(slot) * state->layout.words);
+    if (o->heads[row.distance] == none)
+        o->heads[row.distance] = slot;
+    else
+        o->candidates[o->tails[row.distance]].next = slot;
+    o->tails[row.distance] = slot;
+    o->candidates_count++;
+    o->found[row.distance]++;
+    o->within++;
+}
+
+// --- what is read ---------------------------------------------------------------------------------
+
+// Leaves that have nothing for this band, or that the filters rule out, are bound to kNever.
+static void bound_leaves(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    const Directory &directory = state->directory;
+    for (int t = 0; t < directory.tiers_count; t++) {
+        const TierView &view = directory.tiers[t];
+        const uint32 leaves = view.leaves->leaves;
+        int16 *bounds = o->leaf_bounds + view.first_leaf;
+        hamming::bound_leaves(state->query_distances + view.first_leaf, view.leaves->rmin, view.leaves->rmax,
+                              leaves, static_cast<int16>(o->done_through + 1), kNever, bounds);
+        // The gap to the next tier.
+        std::fill(bounds + leaves, bounds + TYPEALIGN(hamming::kBlock, leaves), kNever);
+    }
+    if (state->spec.filters_count == 0) return;
+    for (uint32 leaf = 0; leaf < directory.leaves; leaf++)
+        o->leaf_bounds[leaf] = Max(o->leaf_bounds[leaf], state->filter_bounds[leaf]);
+}
+
+// The distance through which the next few rows need the segments read: one row at first, then ten, then those
+// of the band. Distances that are needed anyway are read together, each page once.
+static int distance_needed(const OrderedScan *o) {
+    int64 wanted = o->served >= few_rows ? o->target : o->served > 0 ? few_rows : 1;
+    int64 found = 0;
+    for (int d = o->done_through + 1; d <= o->horizon; d++) {
+        found += o->found[d];
+        if (found >= wanted) return Max(d - 1, o->distance);
+    }
+    return o->distance;
+}
+
+// Where leaves are opened to by what is found now.
+static void set_walk_limit(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    if (!o->read_all && o->within == o->within_before) return;  // nothing new
+    o->within_before = o->within;
+    o->walk_limit = o->read_all ? o->horizon : distance_needed(o);
+}
+
+static void start_walk(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    restart_walk(&state->walk);
+    o->walking = true;
+    o->within_before = -1;
+    set_walk_limit(state);
+}
+
+// Once the horizon has had time to fall: whether most of what is left would be read anyway.
+static void consider_reading_all(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    if (o->read_all || o->segments_read < o->next_look) return;
+    o->next_look = o->segments_read * 2;
+    const size_t leaves = state->directory.leaves;
+    o->read_all = hamming::count_within(o->leaf_bounds, leaves, static_cast<int16>(o->horizon)) * 3 >= leaves;
+}
+
+// Reads the walk's next page.
+static void read_on(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    OrderedScan *o = state->ordered;
+    const PageRuns *page = walk_on(&state->walk, o->walk_limit);
+    if (page == nullptr) {
+        o->walking = false;
+        if (!state->walk.only_first) o->read_through = state->walk.least_limit;
+        state->walk.only_first = false;
+        return;
+    }
+    visit_page(scan, *page, state->spec.query, &o->horizon, 0, add_candidate, state);
+    o->segments_read += page->segments;
+    lower_horizon(state);
+    if (state->walk.only_first) return;
+    consider_reading_all(state);
+    set_walk_limit(state);
+}
+
+// --- bands ----------------------------------------------------------------------------------------
+
+// The distance up to which centroids of the tier hold at least so many rows.
+static int distance_holding(const ScanState *state, const TierView &view, int64 rows) {
+    int64 held[pg::kMaxBits + 1] = {};
+    const uint16 *distances = state->query_distances + view.first_leaf;
+    for (uint32 place = 0; place < view.leaves->leaves; place++)
+        held[distances[place]] += view.leaves->entries[place];
+    int d = 0;
+    for (int64 sum = held[0]; d < pg::kMaxBits && sum < rows;) sum += held[++d];
+    return d;
+}
+
+static double share_for_recall(const TierStatistics &statistics, double recall) {
+    int i = 0;
+    while (i < kRecallSteps - 1 && kRecallTargets[i] < recall) i++;
+    return statistics.codes_for_recall[i];
+}
+
+// Approximate: leaves far from the query are left out.
+static void leave_out_far_leaves(ScanState *state) {
+    const Directory &directory = state->directory;
+    OrderedScan *o = state->ordered;
+    for (int t = 0; t < directory.tiers_count; t++) {
+        const TierView &view = directory.tiers[t];
+        double share = share_for_recall(view.leaves->statistics, pg::target_recall()) * (1 << o->bands);
+        if (share >= 1) continue;
+        auto wanted = static_cast<int64>(share * static_cast<double>(view.tier->entries)) + 1;
+        int far = distance_holding(state, view, wanted);
+        for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.leaves->leaves; leaf++)
+            if (state->query_distances[leaf] > far) o->leaf_bounds[leaf] = kNever;
+    }
+}
+
+// What gives a horizon soon: pending pages, which have no bound, and the leaves nearest to the query, of the
+// largest tier, which comes first.
+static void read_first(ScanState *state) {
+    SegmentWalk *walk = &state->walk;
+    walk->only_first = true;
+    if (state->ordered->done_through >= 0 || state->directory.tiers_count == 0) return;
+    const TierView &view = state->directory.tiers[0];
+    walk->first_count = static_cast<uint32>(hamming::find_least(
+        state->query_distances + view.first_leaf, view.leaves->leaves, SegmentWalk::kMostFirst, walk->first));
+    for (uint32 i = 0; i < walk->first_count; i++) walk->first[i] += view.first_leaf;
+}
+
+static void start_band(ScanState *state) {
+    OrderedScan *o = state->ordered;
+    o->distance = o->done_through + 1;
+    o->horizon = state->spec.max_distance;
+    o->read_through = o->done_through;
+    o->read_all = false;
+    o->within = o->served = 0;
+    const Size levels = state->meta.bits + 1;
+    std::fill_n(o->found, levels, 0);
+    std::fill_n(o->heads, levels, none);
+    o->free = none;
+    o->candidates_count = o->candidates_used = 0;
+    o->segments_read = 0;
+    o->next_look = static_cast<int64>(state->directory.segments) / 40 + 16;
+    bound_leaves(state);
+    if (pg::target_recall() < 1 && o->bands < approximate_bands) leave_out_far_leaves(state);
+    begin_walk(&state->walk, &state->directory, &state->meta, state->query_distances, o->leaf_bounds,
+               o->done_through);
+    read_first(state);
+    start_walk(state);
+}
+
+void start_ordered(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    MemoryContext old = MemoryContextSwitchTo(state->context);
+    auto o = static_cast<OrderedScan *>(palloc(sizeof(OrderedScan)));
+    memset(o, 0, offsetof(OrderedScan, found));  // the rest is set by band
+    const Size leaves = state->directory.leaves;
+    o->leaf_bounds = static_cast<int16 *>(arena_alloc(state->context, sizeof(int16) * leaves));
+    o->done_through = -1;
+    o->target = first_band;
+    state->ordered = o;
+    start_band(state);
+    MemoryContextSwitchTo(old);
+}
+
+// Goes on until there is a candidate at the distance; false at the end.
+static bool advance(IndexScanDesc scan) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    OrderedScan *o = state->ordered;
+    while (o->heads[o->distance] == none) {
+        CHECK_FOR_INTERRUPTS();
+        if (o->walking) {
+            read_on(scan);
+        } else if (o->read_through < o->distance) {
+            start_walk(state);
+        } else if (o->distance >= state->spec.max_distance) {
+            return false;
+        } else if (o->distance >= o->horizon) {
+            o->done_through = o->distance;
+            o->target *= band_growth;
+            o->bands++;
+            start_band(state);
+        } else {
+            o->distance++;
+        }
+    }
+    return true;
+}
+
+bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
+    auto state = static_cast<ScanState *>(scan->opaque);
+    OrderedScan *o = state->ordered;
+    if (o->distance > state->spec.max_distance) return false;
+    MemoryContext old = MemoryContextSwitchTo(state->context);
+    bool found = advance(scan);
+    MemoryContextSwitchTo(old);
+    if (!found) return false;
+    int32 slot = o->heads[o->distance];
+    const Candidate &candidate = o->candidates[slot];
+    o->heads[o->distance] = candidate.next;
+    unpack_tid(candidate.tid, tid);
+    state->row_all_visible = candidate.all_visible;
+    if (o->codes != nullptr) {
+        memcpy(o->row_code, o->codes + static_cast<Size>(slot) * state->layout.words,
+               state->layout.words * sizeof(uint64));
+        state->row_code = o->row_code;
+    }
+    *distance = o->distance;
+    o->served++;
+    free_slot(o, slot);
+    return true;
+}
+
+}  // namespace imagehash::index

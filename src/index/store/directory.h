@@ -1,0 +1,162 @@
+// The directory of a tier: its leaves, each a centroid with the codes near it, and the segments those codes
+// lie in.
+//
+// A leaf's codes are ordered by radius, their distance to the centroid, and cut into segments, each a run of
+// entries on one page. The triangle inequality bounds what a leaf or a segment can hold: with D = d(query,
+// centroid), no code in it is nearer to the query than max(D - rmax, rmin - D, 0), and none is farther than D
+// + rmax.
+#pragma once
+
+#include "index/store/meta.h"
+
+namespace imagehash::index {
+
+struct Segment {
+    PageRef page;
+    uint16 start;  // the first entry on the page
+    uint16 count;
+    uint16 rmin;
+    uint16 rmax;
+};
+constexpr int kSegmentsPerPage = (kPageEnd - kCodesOffset) / static_cast<int>(sizeof(Segment));
+
+// Pages that so many things fill.
+inline uint32 pages_for(uint64 things, int per_page) {
+    return static_cast<uint32>((things + per_page - 1) / per_page);
+}
+
+// Leaf pages have the centroids, blocked by eight as codes are, then what belongs to each.
+struct LeafColumns {
+    uint16 *rmin;
+    uint16 *rmax;
+    uint32 *first_segment;
+    uint32 *entries;
+};
+constexpr int leaf_capacity(int words) {
+    return blocks_of_eight(words * static_cast<int>(sizeof(uint64)) + 2 * static_cast<int>(sizeof(uint16)) +
+                           2 * static_cast<int>(sizeof(uint32))) *
+           hamming::kBlock;
+}
+LeafColumns leaf_columns(Page page, int words);
+
+// What the planner is told; measured when the tier was built, with codes of the index as queries.
+constexpr int kRankSteps = 4;  // k = 1, 10, 100, 1000
+constexpr int kRadiusSteps = 16;
+constexpr int kRecallSteps = 8;
+struct TierStatistics {
+    float codes_at_rank[kRankSteps];       // share of the codes whose bound reaches the k-th neighbour
+    float pages_at_rank[kRankSteps];       // share of the pages with such codes
+    float rows_in_radius[kRadiusSteps];    // share of the rows within radius_step(i)
+    float codes_in_radius[kRadiusSteps];   // share of the codes whose bound is within it
+    float pages_in_radius[kRadiusSteps];   // share of the pages with such codes
+    float codes_for_recall[kRecallSteps];  // share of the codes, nearest leaves first, that holds
+                                           // kRecallTargets[i]
+};
+constexpr double kRecallTargets[kRecallSteps] = {0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1.0};
+// Radii for which there are statistics: fractions of the length, denser where near-duplicates are.
+inline int radius_step(int i, int bits) {
+    static const int thousandths[kRadiusSteps] = {0,   16,  32,  63,  94,  125, 157, 188,
+                                                  219, 250, 282, 313, 344, 375, 438, 500};
+    return bits * thousandths[i] / 1000;
+}
+
+// A tier root page: statistics (of the first one only), the next one, and references: first to all
+// centroid pages, then to all segment pages, then to all code pages.
+struct Root {
+    TierStatistics statistics;
+    PageRef next;  // block 0: none
+    uint32 centroid_pages;
+    uint32 segment_pages;
+};
+constexpr int kRefsPerPage =
+    (kPageEnd - kCodesOffset - static_cast<int>(sizeof(Root))) / static_cast<int>(sizeof(PageRef));
+inline Root *page_root(Page page) {
+    return reinterpret_cast<Root *>(page + kCodesOffset);
+}
+inline PageRef *root_refs(Page page) {
+    return reinterpret_cast<PageRef *>(page_root(page) + 1);
+}
+
+// Calls `visit` for every page of the tier, tier root pages included, with its kind as those tell it.
+// ERROR (index_corrupted) where the chain of tier root pages does not hold what the tier says.
+using RefVisitor = void (*)(PageRef ref, PageKind kind, void *state);
+void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *state);
+
+TierStatistics read_statistics(Relation index, const Tier &tier);
+
+// A tier's leaves in memory, all checked; its segments are read when they are asked for.
+struct TierDirectory {
+    MemoryContext context;  // holds all of it
+    Size bytes;
+    uint64 id;  // of the tier
+    int words;
+    int bits;
+    uint32 leaves;
+    uint32 segments;
+    TierStatistics statistics;
+    uint64 *centroids;  // in blocks of eight
+    int16 *rmin;
+    int16 *rmax;
+    uint32 *first_segment;  // of each leaf, and the end of the last
+    uint32 *entries;
+    PageRef *segment_pages;
+    Segment **segments_of_page;  // null until read
+
+    // For who keeps it; see directory_cache.h.
+    int users;
+    TierDirectory *next;
+};
+
+// Reads the tier's leaves into a memory context of their own, a child of the current one. ERROR
+// (index_corrupted) unless all of them are in order.
+TierDirectory *load_tier(Relation index, const Tier &tier, int words, int bits);
+
+// One tier of a directory.
+struct TierView {
+    const Tier *tier;
+    TierDirectory *leaves;
+    uint32 first_leaf;  // number of its first leaf among those of all tiers
+};
+
+// The leaves of all tiers, numbered through.
+struct Directory {
+    Relation index;
+    int tiers_count;
+    TierView tiers[kMaxTiers];
+    uint32 leaves;
+    uint64 segments;
+};
+
+// What keeps a tier's directory from one scan to the next: see directory_cache.h.
+using TierSource = TierDirectory *(*)(Relation index, const Tier &tier, int words, int bits);
+
+// Puts the directories of `meta`'s tiers together.
+void make_directory(Relation index, const Meta &meta, TierSource source, Directory *directory);
+
+// The distances of all centroids to a query; room for blocks of eight at the end of each tier.
+void centroid_distances(const Directory &directory, const uint64 *query, uint16 *distances);
+
+// What a leaf or a segment can hold, given the distance of its centroid: no code nearer than this.
+inline int lower_bound(int distance, int rmin, int rmax) {
+    return Max(Max(distance - rmax, rmin - distance), 0);
+}
+
+// The tier that a leaf belongs to.
+const TierView &tier_of_leaf(const Directory &directory, uint32 leaf);
+
+// Reads a page of segments, in order or an ERROR.
+void load_segments(Relation index, TierDirectory *directory, uint32 page);
+
+// The tier's segment of that number.
+inline const Segment &segment_at(Relation index, TierDirectory *directory, uint32 number) {
+    const uint32 page = number / kSegmentsPerPage;
+    if (unlikely(directory->segments_of_page[page] == nullptr)) load_segments(index, directory, page);
+    return directory->segments_of_page[page][number % kSegmentsPerPage];
+}
+
+// Calls `visit` for each segment of a leaf of the tier; `place` is its number among the tier's leaves.
+using SegmentVisitor = void (*)(const Segment &segment, void *state);
+void visit_segments(Relation index, TierDirectory *directory, uint32 place, SegmentVisitor visit,
+                    void *state);
+
+}  // namespace imagehash::index

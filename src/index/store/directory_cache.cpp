@@ -1,0 +1,73 @@
+// The backend's directories; see directory_cache.h.
+#include "index/store/directory_cache.h"
+
+#include "pg/server/settings.h"
+
+extern "C" {
+#include "utils/memutils.h"
+}
+
+namespace imagehash::index {
+
+static TierDirectory *kept;  // last used first
+
+static TierDirectory *find(uint64 id) {
+    for (TierDirectory **link = &kept; *link != nullptr; link = &(*link)->next) {
+        TierDirectory *directory = *link;
+        if (directory->id != id) continue;
+        *link = directory->next;
+        directory->next = kept;
+        kept = directory;
+        return directory;
+    }
+    return nullptr;
+}
+
+// Lets those go that nobody uses, beyond the room there is.
+static void tidy() {
+    const Size room = pg::directory_cache() * static_cast<Size>(1024);
+    Size bytes = 0;
+    for (TierDirectory **link = &kept; *link != nullptr;) {
+        TierDirectory *directory = *link;
+        bytes += directory->bytes;
+        if (bytes > room && directory->users == 0) {
+            bytes -= directory->bytes;
+            *link = directory->next;
+            MemoryContextDelete(directory->context);
+        } else {
+            link = &directory->next;
+        }
+    }
+}
+
+// Runs when the user's context is reset or deleted, after an error too.
+static void release(void *directory) {
+    static_cast<TierDirectory *>(directory)->users--;
+    tidy();
+}
+
+TierDirectory *cached_tier(Relation index, const Tier &tier, int words, int bits) {
+    auto callback = static_cast<MemoryContextCallback *>(palloc0(sizeof(MemoryContextCallback)));
+    TierDirectory *directory = find(tier.id);
+    if (directory != nullptr && (directory->leaves != tier.leaves || directory->segments != tier.segments ||
+                                 directory->words != words || directory->bits != bits))
+        report_corruption(index, tier.root.block, "Another tier has the same id.");
+    if (directory == nullptr) {
+        directory = load_tier(index, tier, words, bits);
+        MemoryContextSetParent(directory->context, CacheMemoryContext);
+        directory->next = kept;
+        kept = directory;
+    }
+    directory->users++;
+    callback->func = release;
+    callback->arg = directory;
+    MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+    return directory;
+}
+
+TierStatistics cached_statistics(Relation index, const Tier &tier) {
+    TierDirectory *directory = find(tier.id);
+    return directory != nullptr ? directory->statistics : read_statistics(index, tier);
+}
+
+}  // namespace imagehash::index

@@ -1,0 +1,173 @@
+// Page layouts and checked access; see page.h.
+#include "index/store/page.h"
+
+#include "index/store/directory.h"
+#include "index/store/meta.h"
+
+extern "C" {
+#include "access/xlog.h"
+#include "storage/buf_internals.h"
+#include "storage/smgr.h"
+}
+
+namespace imagehash::index {
+
+void init_page(Page page, PageKind kind, int words, uint32 serial) {
+    PageInit(page, BLCKSZ, sizeof(PageTrailer));
+    PageTrailer *trailer = page_trailer(page);
+    trailer->serial = serial;
+    trailer->kind = kind;
+    trailer->words = static_cast<uint16>(words);
+    trailer->page_id = kPageId;
+    set_hole(page, kCodesOffset, kPageEnd);
+}
+
+void set_hole(Page page, int lower, int upper) {
+    auto header = reinterpret_cast<PageHeader>(page);
+    header->pd_lower = static_cast<LocationIndex>(lower);
+    header->pd_upper = static_cast<LocationIndex>(upper);
+}
+
+static int codes_end(int words, int count) {
+    int blocks = (count + hamming::kBlock - 1) / hamming::kBlock;
+    return kCodesOffset + blocks * hamming::kBlock * words * static_cast<int>(sizeof(uint64));
+}
+
+static int tids_start(int count) {
+    return kPageEnd - count * static_cast<int>(sizeof(ItemPointerData));
+}
+
+void set_count(Page page, const Layout &layout, int count) {
+    page_trailer(page)->count = static_cast<uint16>(count);
+    set_hole(page, codes_end(layout.words, count), tids_start(count));
+}
+
+void append_entry(Page page, const Layout &layout, const uint64 *code, const ItemPointerData *tid) {
+    int i = page_count(page);
+    set_count(page, layout, i + 1);
+    store_code(page_codes(page), layout.words, i, code);
+    *page_tid(page, i) = *tid;
+}
+
+void move_entry(Page page, const Layout &layout, int from, int to) {
+    uint64 code[kMaxWords];
+    load_code(page_codes(page), layout.words, from, code);
+    store_code(page_codes(page), layout.words, to, code);
+    *page_tid(page, to) = *page_tid(page, from);
+}
+
+void report_corruption(Relation index, BlockNumber block, const char *reason) {
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg("index \"%s\" is corrupted at block %u", RelationGetRelationName(index), block),
+                    errdetail_internal("%s", reason), errhint("REINDEX the index.")));
+    pg_unreachable();
+}
+
+static bool has_codes(int kind) {
+    return kind == kPendingPage || kind == kCodePage || kind == kCentroidPage;
+}
+
+// The number of things that a page of the kind has room for; -1 where there is no such kind.
+static int capacity_of(int kind, int words) {
+    switch (kind) {
+        case kPendingPage:
+        case kCodePage:
+        case kNullPage:
+            return Layout::of_words(words).capacity;
+        case kCentroidPage:
+            return leaf_capacity(words);
+        case kSegmentPage:
+            return kSegmentsPerPage;
+        case kTierRootPage:
+            return kRefsPerPage;
+        default:
+            return -1;
+    }
+}
+
+// The order matters: each check makes the next one safe.
+const char *find_damage(Page page, int words) {
+    if (PageIsNew(page)) return nullptr;
+    auto header = reinterpret_cast<PageHeader>(page);
+    const PageTrailer *trailer = page_trailer(page);
+    if (PageGetPageSize(page) != BLCKSZ || header->pd_special != kPageEnd || trailer->page_id != kPageId)
+        return "The page is not a page of a hamming index.";
+    if (header->pd_lower < SizeOfPageHeaderData || header->pd_lower > header->pd_upper ||
+        header->pd_upper > header->pd_special)
+        return psprintf("The page header says lower %u, upper %u, special %u.", header->pd_lower,
+                        header->pd_upper, header->pd_special);
+    int capacity = capacity_of(trailer->kind, trailer->words <= kMaxWords ? trailer->words : 0);
+    if (capacity < 0) return psprintf("The page has the unknown kind %u.", trailer->kind);
+    // A page of codes can be newer than the meta page the caller has read only while that had no length yet.
+    bool newer = words == 0 && trailer->words <= kMaxWords;
+    if (has_codes(trailer->kind) ? trailer->words != words && !newer : trailer->words != 0)
+        return psprintf("The page holds codes of %u words, not %d.", trailer->words, words);
+    if (trailer->count > capacity)
+        return psprintf("The page has %u entries where %d fit.", trailer->count, capacity);
+    bool has_tids = trailer->kind == kPendingPage || trailer->kind == kCodePage || trailer->kind == kNullPage;
+    if (has_tids && (header->pd_lower != codes_end(trailer->words, trailer->count) ||
+                     header->pd_upper != tids_start(trailer->count)))
+        return psprintf("The page header does not agree with %u entries.", trailer->count);
+    return nullptr;
+}
+
+static Buffer lock_checked(Relation index, BlockNumber block, Buffer buffer, int words, int lock_mode) {
+    LockBuffer(buffer, lock_mode);
+    const char *damage = find_damage(BufferGetPage(buffer), words);
+    if (damage != nullptr) report_corruption(index, block, damage);
+    return buffer;
+}
+
+Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy) {
+    Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+    return lock_checked(index, block, buffer, words, lock_mode);
+}
+
+// A search reads hundreds of pages, and to find each in the buffer pool is a good part of its time. So the
+// backend remembers in which buffer a block was, of whatever relation: PostgreSQL looks whether it still is.
+static Buffer recent_buffers[1 << 16];
+
+static Buffer pin_block(Relation index, BlockNumber block) {
+    if (RelationUsesLocalBuffers(index)) return ReadBuffer(index, block);
+    Buffer *recent = &recent_buffers[block % lengthof(recent_buffers)];
+    if (!BufferIsValid(*recent) || !pg::read_recent_buffer(index, block, *recent))
+        *recent = ReadBuffer(index, block);
+    return *recent;
+}
+
+// Asks the operating system only about blocks beyond those that are known to exist.
+static bool block_exists(Relation index, BlockNumber block) {
+    BlockNumber known = RelationGetSmgr(index)->smgr_cached_nblocks[MAIN_FORKNUM];
+    if (known != InvalidBlockNumber && block < known) return true;
+    return block < RelationGetNumberOfBlocks(index);
+}
+
+Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
+    if (ref.block == kMetaBlock || !block_exists(index, ref.block))
+        report_corruption(index, ref.block, "The index refers to a block it does not have.");
+    Buffer buffer = lock_checked(index, ref.block, pin_block(index, ref.block), words, BUFFER_LOCK_SHARE);
+    const PageTrailer *trailer = page_trailer(BufferGetPage(buffer));
+    if (trailer->kind == kind && trailer->serial == ref.serial) return buffer;
+    if (RecoveryInProgress())
+        ereport(ERROR,
+                (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                 errmsg("canceling statement due to conflict with recovery"),
+                 errdetail("Block %u of index \"%s\" was reused on the primary while the statement ran.",
+                           ref.block, RelationGetRelationName(index)),
+                 errhint("Repeat the statement. With hot_standby_feedback the primary waits.")));
+    report_corruption(index, ref.block,
+                      psprintf("The page has kind %u and serial %u, not %u and %u.", trailer->kind,
+                               trailer->serial, kind, ref.serial));
+}
+
+const char *prefetch_ref(Relation index, PageRef ref) {
+    Buffer recent = recent_buffers[ref.block % lengthof(recent_buffers)];
+    if (!BufferIsValid(recent) || RelationUsesLocalBuffers(index)) return nullptr;
+    __builtin_prefetch(GetBufferDescriptor(recent - 1), 1);
+    const char *page = BufferGetPage(recent);
+    __builtin_prefetch(page);
+    __builtin_prefetch(page + kPageEnd);
+    return page;
+}
+
+}  // namespace imagehash::index

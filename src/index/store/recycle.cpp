@@ -1,0 +1,163 @@
+// Retiring and reusing pages; see recycle.h.
+#include "index/store/recycle.h"
+
+extern "C" {
+#include "access/transam.h"
+#include "replication/walsender.h"
+#include "replication/walsender_private.h"
+#include "storage/freespace.h"
+#include "storage/indexfsm.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/snapmgr.h"
+}
+
+namespace imagehash::index {
+
+// The free space map says half a page of a page that is free, and less of a null page with room.
+static const Size free_enough = BLCKSZ / 2;
+static const Size null_page_room = BLCKSZ / 4;
+static const int tries = 16;
+// That vacuum waits for scans before it leaves pages to the next vacuum.
+static const int longest_wait_ms = 20;
+
+// Replicas may read the pages for longer, and tell us (hot_standby_feedback) only through transaction ids.
+static bool has_replicas() {
+    TransactionId xmin, catalog_xmin;
+    ProcArrayGetReplicationSlotXmin(&xmin, &catalog_xmin);
+    if (TransactionIdIsValid(xmin)) return true;
+    for (int i = 0; i < max_wal_senders; i++)
+        if (WalSndCtl->walsnds[i].pid != 0) return true;
+    return false;
+}
+
+// Whether all snapshots of now are soon gone. Scans have one before they read the meta page, so whoever gets
+// one later does not see the pages. Vacuums have one too and do not scan.
+static bool snapshots_end_soon() {
+    int count, waited_ms = 0;
+    VirtualTransactionId *holders =
+        GetCurrentVirtualXIDs(InvalidTransactionId, true, false, PROC_IN_VACUUM, &count);
+    for (int i = 0; i < count; i++)
+        while (!VirtualXactLock(holders[i], false)) {
+            if (waited_ms++ == longest_wait_ms) return false;
+            CHECK_FOR_INTERRUPTS();
+            pg_usleep(1000);
+        }
+    return true;
+}
+
+uint64 retirement_mark() {
+    const bool in_vacuum = (MyProc->statusFlags & PROC_IN_VACUUM) != 0;
+    const uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
+    return in_vacuum && !has_replicas() && snapshots_end_soon() ? next - 1 : next;
+}
+
+void mark_retired(Relation index, Buffer buffer, uint64 mark) {
+    GenericXLogState *xlog = GenericXLogStart(index);
+    page_trailer(GenericXLogRegisterBuffer(xlog, buffer, 0))->retired = mark;
+    GenericXLogFinish(xlog);
+}
+
+void retire_page(Relation index, PageRef ref, uint64 mark) {
+    Buffer buffer = ReadBuffer(index, ref.block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    const PageTrailer *trailer = page_trailer(BufferGetPage(buffer));
+    if (!PageIsNew(BufferGetPage(buffer)) && trailer->serial == ref.serial && trailer->retired == 0)
+        mark_retired(index, buffer, mark);
+    UnlockReleaseBuffer(buffer);
+    RecordFreeIndexPage(index, ref.block);
+}
+
+bool is_recyclable(Page page) {
+    if (PageIsNew(page)) return true;
+    uint64 retired = page_trailer(page)->retired;
+    return retired != 0 && GlobalVisCheckRemovableFullXid(nullptr, FullTransactionIdFromU64(retired));
+}
+
+// The block, locked, if it can be reused. Who else got it from the map at the same time holds the lock, or
+// finds it used.
+static Buffer lock_if_recyclable(Relation index, BlockNumber block) {
+    if (block == kMetaBlock || block >= RelationGetNumberOfBlocks(index)) return InvalidBuffer;
+    Buffer buffer = ReadBuffer(index, block);
+    if (ConditionalLockBuffer(buffer)) {
+        Page page = BufferGetPage(buffer);
+        if (PageIsNew(page) || (find_damage(page, kAnyWords) == nullptr && is_recyclable(page)))
+            return buffer;
+        LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    }
+    ReleaseBuffer(buffer);
+    return InvalidBuffer;
+}
+
+static bool is_retired(Relation index, BlockNumber block) {
+    Buffer buffer = ReadBuffer(index, block);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    bool retired = !PageIsNew(BufferGetPage(buffer)) && page_trailer(BufferGetPage(buffer))->retired != 0;
+    UnlockReleaseBuffer(buffer);
+    return retired;
+}
+
+// What the map says is free, locked; pages that are not yet are put aside, at most `room`.
+static Buffer take_from_map(Relation index, BlockNumber *too_early, int *count, int room) {
+    while (*count < room) {
+        BlockNumber block = GetFreeIndexPage(index);
+        if (block == InvalidBlockNumber) break;
+        Buffer buffer = lock_if_recyclable(index, block);
+        if (BufferIsValid(buffer)) return buffer;
+        if (block != kMetaBlock && block < RelationGetNumberOfBlocks(index) && is_retired(index, block))
+            too_early[(*count)++] = block;
+    }
+    return InvalidBuffer;
+}
+
+Buffer allocate_page(Relation index) {
+    BlockNumber too_early[tries];
+    int count = 0;
+    Buffer buffer = take_from_map(index, too_early, &count, tries);
+    for (int i = 0; i < count; i++) RecordFreeIndexPage(index, too_early[i]);
+    return BufferIsValid(buffer) ? buffer : pg::extend_relation(index);
+}
+
+Buffer allocate_one_of_many(Relation index, PagesTooEarly *too_early) {
+    Buffer buffer = take_from_map(index, too_early->blocks, &too_early->count, lengthof(too_early->blocks));
+    return BufferIsValid(buffer) ? buffer : pg::extend_relation(index);
+}
+
+void put_back(Relation index, PagesTooEarly *too_early) {
+    for (int i = 0; i < too_early->count; i++) RecordFreeIndexPage(index, too_early->blocks[i]);
+    too_early->count = 0;
+}
+
+void note_null_page(Relation index, BlockNumber block, bool has_room) {
+    RecordPageWithFreeSpace(index, block, has_room ? null_page_room : 0);
+}
+
+bool null_page_has_room(Page page) {
+    return !PageIsNew(page) && page_trailer(page)->kind == kNullPage && page_trailer(page)->retired == 0 &&
+           page_count(page) < Layout::of_words(0).capacity;
+}
+
+Buffer allocate_null_page(Relation index) {
+    for (int i = 0; i < tries; i++) {
+        BlockNumber block = GetPageWithFreeSpace(index, null_page_room);
+        if (block == InvalidBlockNumber || block == kMetaBlock || block >= RelationGetNumberOfBlocks(index))
+            break;
+        Buffer buffer = ReadBuffer(index, block);
+        LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+        Page page = BufferGetPage(buffer);
+        bool sound = PageIsNew(page) || find_damage(page, kAnyWords) == nullptr;
+        if (sound && null_page_has_room(page)) return buffer;
+        if (sound && is_recyclable(page)) {
+            note_null_page(index, block, true);
+            return buffer;
+        }
+        UnlockReleaseBuffer(buffer);
+        note_null_page(index, block, false);
+    }
+    return pg::extend_relation(index);
+}
+
+// Vacuum needs to know nothing of the constants above.
+static_assert(null_page_room < free_enough, "a null page must not pass for a free one");
+
+}  // namespace imagehash::index

@@ -1,0 +1,77 @@
+// See augment.h.
+#include "vision/input/augment.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "vision/input/preprocess.h"
+
+namespace imagehash::vision {
+
+namespace {
+
+// Not std::uniform_real_distribution: that draws other numbers in another standard library.
+double between(ViewRandom &random, double least, double most) {
+    return least + (most - least) * static_cast<double>(random() >> 11) * 0x1p-53;
+}
+
+bool one_in(ViewRandom &random, double n) {
+    return between(random, 0, 1) < 1 / n;
+}
+
+cv::Mat random_crop(const cv::Mat &image, ViewRandom &random) {
+    double area = between(random, 0.4, 1);
+    double shape = std::exp(between(random, std::log(3.0 / 4), std::log(4.0 / 3)));
+    auto side = [](int whole, double share) {
+        return std::clamp(static_cast<int>(std::lround(whole * share)), 1, whole);
+    };
+    int width = side(image.cols, std::sqrt(area * shape)), height = side(image.rows, std::sqrt(area / shape));
+    int x = static_cast<int>(between(random, 0, image.cols - width + 1)),
+        y = static_cast<int>(between(random, 0, image.rows - height + 1));
+    return image(cv::Rect(x, y, width, height));
+}
+
+// To the picture's mean grey, or away from it: contrast. To its own grey: saturation. Then brightness.
+cv::Mat other_colors(const cv::Mat &image, ViewRandom &random) {
+    double brightness = between(random, 0.6, 1.4), contrast = between(random, 0.6, 1.4),
+           saturation = between(random, 0.6, 1.4);
+    if (one_in(random, 5)) saturation = 0;
+    cv::Mat grey, grey_bgr, mixed, result;
+    cv::cvtColor(image, grey, cv::COLOR_BGR2GRAY);
+    cv::cvtColor(grey, grey_bgr, cv::COLOR_GRAY2BGR);
+    cv::addWeighted(image, saturation, grey_bgr, 1 - saturation, 0, mixed);
+    mixed.convertTo(result, CV_8U, brightness * contrast, brightness * (1 - contrast) * cv::mean(grey)[0]);
+    return result;
+}
+
+cv::Mat through_jpeg(const cv::Mat &image, int quality) {
+    std::vector<uint8_t> bytes;
+    cv::imencode(".jpg", image, bytes, {cv::IMWRITE_JPEG_QUALITY, quality});
+    return cv::imdecode(bytes, cv::IMREAD_COLOR);
+}
+
+}  // namespace
+
+ViewRandom view_random(uint64_t seed, Bytes image) {
+    uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+    for (size_t i = 0; i < image.size; i++) hash = (hash ^ image.data[i]) * 0x100000001b3;
+    return ViewRandom(hash ^ seed * 0x9e3779b97f4a7c15);
+}
+
+cv::Mat augmented_view(const cv::Mat &bgr, const InputRecipe &recipe, ViewRandom &random) {
+    cv::Mat view = input_view(random_crop(bgr, random), recipe);
+    if (one_in(random, 2)) {
+        cv::Mat mirrored;
+        cv::flip(view, mirrored, 1);
+        view = mirrored;
+    }
+    view = other_colors(view, random);
+    int quality = static_cast<int>(between(random, 30, 96));
+    return one_in(random, 2) ? through_jpeg(view, quality) : view;
+}
+
+}  // namespace imagehash::vision

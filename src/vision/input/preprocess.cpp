@@ -1,0 +1,53 @@
+// See preprocess.h.
+#include "vision/input/preprocess.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <opencv2/imgproc.hpp>
+
+namespace imagehash::vision {
+
+static cv::Rect centre_of(cv::Size size, cv::Size part) {
+    return cv::Rect((size.width - part.width) / 2, (size.height - part.height) / 2, part.width, part.height);
+}
+
+static cv::Mat resized(const cv::Mat &image, cv::Size size) {
+    cv::Mat result;
+    bool shrinks = std::min(image.cols, image.rows) > std::min(size.width, size.height);
+    cv::resize(image, result, size, 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_CUBIC);
+    return result;
+}
+
+cv::Mat input_view(const cv::Mat &bgr, const InputRecipe &recipe) {
+    const cv::Size input(recipe.side, recipe.side);
+    if (recipe.short_side == 0) return resized(bgr, input);
+    constexpr int kMaxRatio = 4;
+    int short_side = std::min(bgr.cols, bgr.rows);
+    cv::Size kept(std::min<int64_t>(bgr.cols, int64_t{kMaxRatio} * short_side),
+                  std::min<int64_t>(bgr.rows, int64_t{kMaxRatio} * short_side));
+    cv::Mat middle = bgr(centre_of(bgr.size(), kept));
+
+    double scale = static_cast<double>(recipe.short_side) / short_side;
+    cv::Size size(static_cast<int>(std::lround(middle.cols * scale)),
+                  static_cast<int>(std::lround(middle.rows * scale)));
+    cv::Mat whole = resized(middle, size);
+    return whole(centre_of(whole.size(), input));
+}
+
+void write_input(const cv::Mat &view, const InputRecipe &recipe, float *out) {
+    CV_Assert(view.rows == recipe.side && view.cols == recipe.side && view.type() == CV_8UC3);
+    cv::Mat ordered = view, input(view.size(), CV_32FC3, out);
+    if (!recipe.bgr) cv::cvtColor(view, ordered, cv::COLOR_BGR2RGB);
+    cv::Scalar mean, factor;
+    for (int c = 0; c < 3; c++) {
+        int rgb = recipe.bgr ? 2 - c : c;
+        mean[c] = recipe.mean[rgb];
+        factor[c] = 1.0 / recipe.scale[rgb];
+    }
+    ordered.convertTo(input, CV_32F);
+    cv::subtract(input, mean, input);
+    cv::multiply(input, factor, input);
+}
+
+}  // namespace imagehash::vision
