@@ -29,7 +29,7 @@ private_install() {
     lib=$("$PG_CONFIG" --pkglibdir)
     share=$("$PG_CONFIG" --sharedir)
     [[ -x $bin/postgres ]] || fail "no server in $bin, where $PG_CONFIG points; run: make deps"
-    for module in imagehash imagehash_vision; do
+    for module in imagehash libimagehash_vision libimagehash_semantic; do
         [[ -f $build/$module.so ]] || fail "$build/$module.so is not built; run: make"
     done
 

@@ -341,7 +341,7 @@ REVOKE ALL ON FUNCTION imagehash_index_stats(regclass) FROM PUBLIC;
 
 CREATE FUNCTION image_info(image bytea, OUT format text, OUT width integer, OUT height integer,
                            OUT orientation integer) RETURNS record
-    AS '$libdir/imagehash_vision', 'imagehash_image_info'
+    AS 'MODULE_PATHNAME', 'imagehash_image_info'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION image_info(bytea) IS
     'what the header of an image says, no pixel is decoded: format (jpeg, png, webp, bmp, tiff, gif), width and height of '
@@ -353,7 +353,7 @@ COMMENT ON FUNCTION image_info(bytea) IS
 -- hash_size is 8, 16 or 32, for 64, 256 or 1024 bits.
 
 CREATE FUNCTION average_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_average_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_average_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION average_hash(bytea, integer) IS
     'hash_size x hash_size grey pixels, each above their mean or not, row by row; method average. Source: N. Krawetz, '
@@ -361,7 +361,7 @@ COMMENT ON FUNCTION average_hash(bytea, integer) IS
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION difference_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_difference_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_difference_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION difference_hash(bytea, integer) IS
     'hash_size + 1 x hash_size grey pixels, each brighter than its left neighbour or not, row by row; method difference. '
@@ -369,7 +369,7 @@ COMMENT ON FUNCTION difference_hash(bytea, integer) IS
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION difference_hash_vertical(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_vertical_difference_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_vertical_difference_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION difference_hash_vertical(bytea, integer) IS
     'hash_size x hash_size + 1 grey pixels, each brighter than the one above or not, row by row; method '
@@ -377,7 +377,7 @@ COMMENT ON FUNCTION difference_hash_vertical(bytea, integer) IS
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION perceptual_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_perceptual_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_perceptual_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION perceptual_hash(bytea, integer) IS
     'the hash_size x hash_size lowest frequencies (DCT) of a grey picture four times that size, each above their median or '
@@ -386,7 +386,7 @@ COMMENT ON FUNCTION perceptual_hash(bytea, integer) IS
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION wavelet_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_wavelet_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_wavelet_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION wavelet_hash(bytea, integer) IS
     'the Haar wavelet''s approximation of hash_size x hash_size values of a grey picture without its mean, each above their '
@@ -395,7 +395,7 @@ COMMENT ON FUNCTION wavelet_hash(bytea, integer) IS
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION color_hash(image bytea) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_color_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_color_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION color_hash(bytea) IS
     '48 bits, the first 6 of them zero: the parts of the image that are black, grey, and of 6 hues faintly and strongly, 3 '
@@ -404,7 +404,7 @@ COMMENT ON FUNCTION color_hash(bytea) IS
     'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION crop_resistant_hash(image bytea) RETURNS imagehash[]
-    AS '$libdir/imagehash_vision', 'imagehash_crop_resistant_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_crop_resistant_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 500000;
 COMMENT ON FUNCTION crop_resistant_hash(bytea) IS
     '1 to 180 hashes of 64 bits, the difference_hash of each bright and each dark part of the image: a cropped copy shares '
@@ -414,7 +414,7 @@ COMMENT ON FUNCTION crop_resistant_hash(bytea) IS
     'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION pdq_hash(image bytea) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_pdq_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_pdq_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION pdq_hash(bytea) IS
     '256 bits: the 16x16 lowest frequencies of 64x64 blurred grey pixels, each above their median or not; method pdq. Text is '
@@ -424,14 +424,14 @@ COMMENT ON FUNCTION pdq_hash(bytea) IS
     'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION pdq_quality(image bytea) RETURNS integer
-    AS '$libdir/imagehash_vision', 'imagehash_pdq_quality'
+    AS 'MODULE_PATHNAME', 'imagehash_pdq_quality'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION pdq_quality(bytea) IS
     'how much of a picture there is for pdq_hash to hold on to, 0 to 100: the sum of the gradients at 64x64 pixels. '
     'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION pdq_hash_dihedral(image bytea) RETURNS imagehash[]
-    AS '$libdir/imagehash_vision', 'imagehash_pdq_hash_dihedral'
+    AS 'MODULE_PATHNAME', 'imagehash_pdq_hash_dihedral'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION pdq_hash_dihedral(bytea) IS
     'eight PDQ hashes, of the image as it is, turned by 90, 180 and 270 degrees counterclockwise, mirrored top to bottom, '
@@ -440,7 +440,7 @@ COMMENT ON FUNCTION pdq_hash_dihedral(bytea) IS
     'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
 
 CREATE FUNCTION image_embedding(image bytea) RETURNS real[]
-    AS '$libdir/imagehash_vision', 'imagehash_image_embedding'
+    AS 'MODULE_PATHNAME', 'imagehash_image_embedding'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION image_embedding(bytea) IS
     '1280 non-negative values, not normalised, compared by the angle between them: the last layer before the classifier of '
@@ -449,7 +449,7 @@ COMMENT ON FUNCTION image_embedding(bytea) IS
     'XX001 model file damaged';
 
 CREATE FUNCTION semantic_hash(image bytea) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_image'
+    AS 'MODULE_PATHNAME', 'imagehash_semantic_hash_of_image'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION semantic_hash(bytea) IS
     '256 bits that are close for images of similar things: embedding_hash(image_embedding(image)). Source: R. Salakhutdinov, '
@@ -459,7 +459,7 @@ COMMENT ON FUNCTION semantic_hash(bytea) IS
 -- Under a name of its own, as the arrays below: where all were called semantic_hash, PostgreSQL could not tell what a
 -- parameter without a type is, and drivers that send such would have to say which.
 CREATE FUNCTION embedding_hash(embedding double precision[]) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_embedding_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_embedding_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
 COMMENT ON FUNCTION embedding_hash(double precision[]) IS
     '256 bits from an embedding of 1280 values, as image_embedding() makes them (real[] is converted); its length as a vector does not matter. '
@@ -468,7 +468,7 @@ COMMENT ON FUNCTION embedding_hash(double precision[]) IS
 
 -- How many images an array holds is not known when it is planned: ten.
 CREATE FUNCTION semantic_hashes(images bytea[]) RETURNS imagehash[]
-    AS '$libdir/imagehash_vision', 'imagehash_semantic_hashes'
+    AS 'MODULE_PATHNAME', 'imagehash_semantic_hashes'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000000;
 COMMENT ON FUNCTION semantic_hashes(bytea[]) IS
     'semantic_hash of each image, in an array of the same shape; NULL for NULL. Runs the network on two images at a time, '
@@ -476,7 +476,7 @@ COMMENT ON FUNCTION semantic_hashes(bytea[]) IS
     'the image in the array as context';
 
 CREATE FUNCTION imagehash_info(OUT name text, OUT value text) RETURNS SETOF record
-    AS '$libdir/imagehash_vision', 'imagehash_info'
+    AS 'MODULE_PATHNAME', 'imagehash_info'
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000 ROWS 22;
 COMMENT ON FUNCTION imagehash_info() IS
     'what a report of a problem needs: versions of the extension, PostgreSQL, LibTorch, OpenCV and its codecs; instruction '
@@ -487,14 +487,14 @@ COMMENT ON FUNCTION imagehash_info() IS
 -- images that may be bad
 
 CREATE FUNCTION image_error(image bytea) RETURNS text
-    AS '$libdir/imagehash_vision', 'imagehash_image_error'
+    AS 'MODULE_PATHNAME', 'imagehash_image_error'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION image_error(bytea) IS
     'why an image cannot be hashed, NULL where it can: the message of the error that the functions of images raise. The image '
     'is decoded in full and nothing is kept of it';
 
 CREATE FUNCTION try_semantic_hash(image bytea, OUT hash imagehash, OUT sqlstate text, OUT error text) RETURNS record
-    AS '$libdir/imagehash_vision', 'imagehash_try_semantic_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_try_semantic_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION try_semantic_hash(bytea) IS
     'semantic_hash(image), or NULL with the reason: sqlstate 22023 bad image, 0A000 format not supported, 54000 over a limit, '
@@ -502,7 +502,7 @@ COMMENT ON FUNCTION try_semantic_hash(bytea) IS
     'in parallel: SELECT id, (t).* FROM (SELECT id, try_semantic_hash(image) AS t FROM photo OFFSET 0) s. Errors that are not the image''s are raised (57014, 53200, XX001)';
 
 CREATE FUNCTION try_perceptual_hash(image bytea, OUT hash imagehash, OUT sqlstate text, OUT error text) RETURNS record
-    AS '$libdir/imagehash_vision', 'imagehash_try_perceptual_hash'
+    AS 'MODULE_PATHNAME', 'imagehash_try_perceptual_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION try_perceptual_hash(bytea) IS
     'perceptual_hash(image), or NULL with the reason, as try_semantic_hash';
@@ -510,28 +510,28 @@ COMMENT ON FUNCTION try_perceptual_hash(bytea) IS
 -- The same with a model or hasher by name. Their rows never change (see below), so these are immutable too.
 
 CREATE FUNCTION image_embedding(image bytea, model text) RETURNS real[]
-    AS '$libdir/imagehash_vision', 'imagehash_image_embedding_by'
+    AS 'MODULE_PATHNAME', 'imagehash_image_embedding_by'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION image_embedding(bytea, text) IS
     'the output of a network in imagehash.image_model, by its name. Errors as image_embedding(bytea), and 42704 no such model, '
     '42501 no SELECT on imagehash.image_model, 58P01 its file cannot be read on this server, XX001 it is another file now';
 
 CREATE FUNCTION semantic_hash(image bytea, hasher text) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_semantic_hash_of_image_by'
+    AS 'MODULE_PATHNAME', 'imagehash_semantic_hash_of_image_by'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION semantic_hash(bytea, text) IS
     'the hash of an image by a hasher in imagehash.hasher: embedding_hash(image_embedding(image, its model), hasher). Errors as '
     'image_embedding(bytea, text), and 42704 no such hasher, or its model is not registered; 42501 no SELECT on imagehash.hasher';
 
 CREATE FUNCTION embedding_hash(embedding double precision[], hasher text) RETURNS imagehash
-    AS '$libdir/imagehash_vision', 'imagehash_embedding_hash_by'
+    AS 'MODULE_PATHNAME', 'imagehash_embedding_hash_by'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
 COMMENT ON FUNCTION embedding_hash(double precision[], text) IS
     'the hash of an embedding by a hasher in imagehash.hasher. Errors as embedding_hash(double precision[]), and 42704 no such hasher, 42501 '
     'no SELECT on imagehash.hasher';
 
 CREATE FUNCTION semantic_hashes(images bytea[], hasher text) RETURNS imagehash[]
-    AS '$libdir/imagehash_vision', 'imagehash_semantic_hashes_by'
+    AS 'MODULE_PATHNAME', 'imagehash_semantic_hashes_by'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000000;
 COMMENT ON FUNCTION semantic_hashes(bytea[], text) IS
     'semantic_hash(image, hasher) of each image, in an array of the same shape; NULL for NULL. Otherwise as '
@@ -539,7 +539,7 @@ COMMENT ON FUNCTION semantic_hashes(bytea[], text) IS
 
 CREATE FUNCTION try_semantic_hash(image bytea, hasher text, OUT hash imagehash, OUT sqlstate text, OUT error text)
     RETURNS record
-    AS '$libdir/imagehash_vision', 'imagehash_try_semantic_hash_by'
+    AS 'MODULE_PATHNAME', 'imagehash_try_semantic_hash_by'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION try_semantic_hash(bytea, text) IS
     'semantic_hash(image, hasher), or NULL with the reason, as try_semantic_hash(bytea). Errors that are not the image''s are '
@@ -663,7 +663,7 @@ ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER keep_all;
 ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER carry;
 
 CREATE FUNCTION create_image_model(name text, file text, sha256 text, preprocessing jsonb) RETURNS integer
-    AS '$libdir/imagehash_vision', 'imagehash_create_image_model' LANGUAGE C VOLATILE STRICT;
+    AS 'MODULE_PATHNAME', 'imagehash_create_image_model' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION create_image_model(text, text, text, jsonb) IS
     'enters a TorchScript network, float[N,3,side,side] -> float[N,length], in imagehash.image_model, after one run of it, and '
     'returns length. file: absolute path, the same on every server that hashes; sha256: 64 hexadecimal digits. preprocessing: '
@@ -682,7 +682,7 @@ COMMENT ON FUNCTION drop_image_model(text) IS
     'expressions use it (listed in the detail)';
 
 CREATE FUNCTION import_hasher(name text, model text, weights bytea, recipe jsonb DEFAULT '{}') RETURNS text
-    AS '$libdir/imagehash_vision', 'imagehash_import_hasher' LANGUAGE C VOLATILE STRICT;
+    AS 'MODULE_PATHNAME', 'imagehash_import_hasher' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION import_hasher(text, text, bytea, jsonb) IS
     'enters a hasher made elsewhere in imagehash.hasher and returns the method of its hashes. weights: a file of the format '
     'in src/vision/hasher.h, as the column weights of another database holds it; recipe is kept as it is. EXECUTE is '
@@ -720,7 +720,7 @@ COMMENT ON PROCEDURE imagehash.rehash(regclass, name, name, text, integer) IS
 CREATE FUNCTION train_hasher(name text, source text, bits integer DEFAULT 64, options jsonb DEFAULT '{}',
                              OUT name text, OUT bits integer, OUT method text, OUT rows bigint,
                              OUT rows_left_out bigint, OUT quality jsonb) RETURNS record
-    AS '$libdir/imagehash_vision', 'imagehash_train_hasher' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+    AS 'MODULE_PATHNAME', 'imagehash_train_hasher' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION train_hasher(text, text, integer, jsonb) IS
     'trains a hasher on what a query returns and enters it in imagehash.hasher; semantic_hash(x, name) uses it. source: one '
     'SELECT, run with the rights of the caller and read-only, whose columns are an embedding (real[] or double precision[], '
@@ -741,7 +741,7 @@ REVOKE ALL ON FUNCTION train_hasher(text, text, integer, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION evaluate_hasher(name text, source text, options jsonb DEFAULT '{}', OUT metric text,
                                 OUT code double precision, OUT embedding double precision) RETURNS SETOF record
-    AS '$libdir/imagehash_vision', 'imagehash_evaluate_hasher' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'imagehash_evaluate_hasher' LANGUAGE C VOLATILE PARALLEL UNSAFE
     COST 1000000 ROWS 10;
 COMMENT ON FUNCTION evaluate_hasher(text, text, jsonb) IS
     'how well a hasher ranks what a query returns: code, by Hamming distance; embedding, by cosine of the embeddings, which is '
@@ -762,7 +762,7 @@ REVOKE ALL ON FUNCTION evaluate_hasher(text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION train_hasher_options(OUT name text, OUT kind text, OUT default_value text, OUT low double precision,
                                      OUT high double precision, OUT description text) RETURNS SETOF record
-    AS '$libdir/imagehash_vision', 'imagehash_train_hasher_options'
+    AS 'MODULE_PATHNAME', 'imagehash_train_hasher_options'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 21;
 COMMENT ON FUNCTION train_hasher_options() IS
     'the options of train_hasher: low and high belong to the range of a number unless the description says otherwise, and are '
@@ -770,6 +770,6 @@ COMMENT ON FUNCTION train_hasher_options() IS
 
 CREATE FUNCTION evaluate_hasher_options(OUT name text, OUT kind text, OUT default_value text, OUT low double precision,
                                         OUT high double precision, OUT description text) RETURNS SETOF record
-    AS '$libdir/imagehash_vision', 'imagehash_evaluate_hasher_options'
+    AS 'MODULE_PATHNAME', 'imagehash_evaluate_hasher_options'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 8;
 COMMENT ON FUNCTION evaluate_hasher_options() IS 'the options of evaluate_hasher, as train_hasher_options() lists those';

@@ -1,17 +1,19 @@
-// How src/vision reports failure: inside the room an exception, at its door a plain struct.
+// How the libraries report failure: inside an exception, through their tables of functions a plain struct.
 //
-// The wall (src/pg) may not see a C++ exception, and a C++ frame may not see a longjmp. So every function of
-// api.h runs inside guarded(), the only place that catches, and returns a Status: plain memory that outlives
-// all C++ frames. Must not include PostgreSQL, OpenCV or LibTorch.
+// src/pg may not see a C++ exception, and a C++ frame may not see a longjmp. So every function of an api.h
+// runs inside guarded(), the only place that catches, and returns a Status: plain memory that outlives all
+// C++ frames. Must not include PostgreSQL, OpenCV or LibTorch.
 #pragma once
 
 #include <cstdarg>
 #include <exception>
 #include <string>
 
-namespace imagehash::vision {
+#include "common/stop.h"
 
-// What went wrong, in terms the wall maps to a SQLSTATE.
+namespace imagehash {
+
+// What went wrong, in terms that src/pg maps to a SQLSTATE.
 enum class ErrorKind {
     none,
     bad_image,     // the bytes are not a usable image: empty, truncated, damaged, unknown format
@@ -26,7 +28,7 @@ enum class ErrorKind {
     internal,   // an exception nobody expected; the message carries what it said
 };
 
-// Result of a call through api.h. Plain memory: may be copied, and jumped over.
+// Result of a call of a library. Plain memory: may be copied, and jumped over.
 struct Status {
     ErrorKind kind;
     char message[256];  // PostgreSQL style: lower case, no full stop
@@ -35,7 +37,7 @@ struct Status {
     bool ok() const { return kind == ErrorKind::none; }
 };
 
-// The exception of this room. Anything else that is thrown arrives as ErrorKind::internal.
+// The exception of the libraries. Anything else that is thrown arrives as ErrorKind::internal.
 class Error : public std::exception {
  public:
     Error(ErrorKind kind, std::string message, std::string hint = "")
@@ -47,4 +49,9 @@ class Error : public std::exception {
     std::string hint;
 };
 
-}  // namespace imagehash::vision
+// Throws Error(cancelled) where the flag says stop.
+inline void look_for_stop(StopFlag stop) {
+    if (stop && stop()) throw Error(ErrorKind::cancelled, "the caller cancelled it");
+}
+
+}  // namespace imagehash

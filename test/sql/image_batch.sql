@@ -43,8 +43,10 @@ SELECT name, value ~ CASE
         WHEN name = 'network' THEN '\.pt$'
         WHEN name = 'hasher' THEN '\.hasher$'
         WHEN name = 'hasher method' THEN '^semantic-[0-9a-f]{8}$'
-        WHEN name = 'network way' THEN '^((xnnpack|onednn), checked against plain|plain)$'
+        WHEN name = 'network backend' THEN '^((xnnpack|onednn), checked against plain|plain)$'
         WHEN name = 'network batch' THEN '^[12]$'
+        WHEN name LIKE '% library' THEN '/libimagehash_(vision|semantic)\.so$'
+        WHEN name = 'model directory' THEN '^/.*/share/imagehash$'
         WHEN name IN ('network length', 'hasher bits', 'threads in use') THEN '^[0-9]+$'
         ELSE '.' END AS good
 FROM imagehash_info() WHERE name <> 'network note';

@@ -1,5 +1,5 @@
-# What the two modules link, and what a session has loaded. A session that only searches must not pay for LibTorch,
-# and nobody for the OpenCV modules that we do not use.
+# What the three binaries link, and what a session has loaded: one that only searches must not pay for OpenCV, one that
+# makes perceptual hashes not for LibTorch.
 use strict;
 use warnings;
 
@@ -7,30 +7,39 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $library_dir = `pg_config --pkglibdir`;
-chomp $library_dir;
-
 # The libraries a file needs by its own word (readelf), or with all that those need (ldd).
 sub needed_by
 {
-	my ($module) = @_;
-	return map { /NEEDED.*\[(.*)\]/ ? $1 : () } `readelf -d '$library_dir/$module'`;
+	my ($file) = @_;
+	return map { /NEEDED.*\[(.*)\]/ ? $1 : () } `readelf -d '$file'`;
 }
 
 sub loaded_with
 {
-	my ($module) = @_;
-	return map { m{^\s*(\S+)} ? $1 =~ s{.*/}{}r : () } `ldd '$library_dir/$module'`;
+	my ($file) = @_;
+	return map { m{^\s*(\S+)} ? $1 =~ s{.*/}{}r : () } `ldd '$file'`;
 }
 
-my @strangers = grep { !/^(linux-vdso|linux-gate|ld-linux.*|libstdc\+\+|libgcc_s|libm|libc)\.so/ } loaded_with('imagehash.so');
+# Beside the module, or in a directory of the libraries that do not depend on PostgreSQL.
+my $module = (split /\n/, `pg_config --pkglibdir`)[0] . '/imagehash.so';
+my ($libraries) = map { m{^(.*)/libimagehash_vision\.so$} } split /\n/, `find '$ENV{IMAGEHASH_ROOT}' -name libimagehash_vision.so`;
+my ($vision, $semantic) = ("$libraries/libimagehash_vision.so", "$libraries/libimagehash_semantic.so");
+
+my @strangers = grep { !/^(linux-vdso|linux-gate|ld-linux.*|libstdc\+\+|libgcc_s|libm|libc)\.so/ } loaded_with($module);
 is("@strangers", '', 'imagehash.so needs the C++ runtime and nothing else');
 
-my @opencv = map { /^libopencv_(\w+)/ ? $1 : () } needed_by('imagehash_vision.so');
+my @opencv = map { /^libopencv_(\w+)/ ? $1 : () } needed_by($vision);
 my @unused = grep { !/^(core|imgproc|imgcodecs)$/ } @opencv;
-ok(scalar(@opencv), 'imagehash_vision.so links OpenCV');
-is("@unused", '', 'imagehash_vision.so links only the OpenCV modules it uses');
-ok((grep { /^libtorch/ } needed_by('imagehash_vision.so')), 'imagehash_vision.so links LibTorch');
+ok(scalar(@opencv), 'libimagehash_vision.so links OpenCV');
+is("@unused", '', '... and only the modules of it that it uses');
+is(join(' ', grep { /torch/ } loaded_with($vision)), '', '... and not LibTorch');
+ok((grep { /^libtorch/ } needed_by($semantic)), 'libimagehash_semantic.so links LibTorch');
+is(join(' ', grep { /opencv/ } needed_by($semantic)), '', '... and not OpenCV');
+foreach my $library ($vision, $semantic)
+{
+	my @shown = map { (split)[-1] } `nm -D --defined-only '$library'`;
+	is(scalar(@shown), 1, "$shown[0] is all that its library shows");
+}
 
 my $node = PostgreSQL::Test::Cluster->new('modules');
 $node->init;
@@ -46,11 +55,11 @@ $node->safe_psql(
 
 SKIP:
 {
-	skip 'no /proc/PID/maps on this system', 3 unless -r '/proc/self/maps';
+	skip 'no /proc/PID/maps on this system', 4 unless -r '/proc/self/maps';
 
 	# One session: each query is followed by what its backend has mapped.
 	my $maps = q(SELECT string_agg(DISTINCT m[1], ' ') FROM
-		regexp_matches(pg_read_file('/proc/self/maps'), '(imagehash_vision|imagehash|libtorch|libopencv_core)[^/ ]*\.so', 'g') m);
+		regexp_matches(pg_read_file('/proc/self/maps'), '/(libimagehash_vision|libimagehash_semantic|imagehash|libtorch|libopencv_core)[^/ ]*\.so', 'g') m);
 	my $seen = $node->safe_psql(
 		'postgres', qq(
 		SET enable_seqscan = off;
@@ -60,11 +69,14 @@ SKIP:
 	is($seen, 'imagehash', 'a session that searches has neither LibTorch nor OpenCV');
 
 	my $picture = (glob "$ENV{IMAGEHASH_SOURCE}/demo/pictures/*.jpg")[0];
+	$seen = $node->safe_psql('postgres', qq(DO \$\$ BEGIN PERFORM perceptual_hash(pg_read_binary_file('$picture')); END \$\$; $maps));
+	is($seen, 'imagehash libimagehash_vision libopencv_core', 'a session that makes a perceptual hash has OpenCV');
 	$seen = $node->safe_psql(
-		'postgres', qq(
-		DO \$\$ BEGIN PERFORM semantic_hash(pg_read_binary_file('$picture')); END \$\$;
-		$maps));
-	like($seen, qr/imagehash_vision.*libtorch/, 'a session that hashes a photo has LibTorch');
+		'postgres', qq(DO \$\$ BEGIN PERFORM embedding_hash(array_fill(1, '{1280}'::int[])::real[]); END \$\$; $maps));
+	# Debian's LibTorch brings OpenCV along.
+	is($seen =~ s/ libopencv_core//r, 'imagehash libimagehash_semantic libtorch', 'a session that hashes an embedding has LibTorch');
+	$seen = $node->safe_psql('postgres', qq(DO \$\$ BEGIN PERFORM semantic_hash(pg_read_binary_file('$picture')); END \$\$; $maps));
+	is($seen, 'imagehash libimagehash_semantic libimagehash_vision libopencv_core libtorch', 'a session that hashes a photo has both');
 }
 
 $node->stop;

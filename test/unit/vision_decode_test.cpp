@@ -9,8 +9,8 @@
 #include <opencv2/imgproc.hpp>
 
 #include "vision/codec/decode.h"
-#include "common/guarded.h"
-#include "vision_test_images.h"
+#include "vision/guarded.h"
+#include "test_images.h"
 
 namespace imagehash::vision {
 namespace {

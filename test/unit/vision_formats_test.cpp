@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 #include "vision/codec/decode.h"
-#include "vision_test_images.h"
+#include "test_images.h"
 
 namespace imagehash::vision {
 namespace {

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "vision/codec/decode.h"
-#include "common/guarded.h"
+#include "vision/guarded.h"
 #include "vision/codec/header_readers.h"
-#include "vision_test_images.h"
+#include "test_images.h"
 
 namespace imagehash::vision {
 namespace {

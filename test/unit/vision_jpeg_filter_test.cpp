@@ -13,7 +13,7 @@
 
 #include "../lib/jpeg_in_memory.h"
 #include "vision/codec/decode_jpeg.h"
-#include "vision_test_images.h"
+#include "test_images.h"
 
 namespace imagehash::vision {
 namespace {

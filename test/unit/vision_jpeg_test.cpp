@@ -6,7 +6,7 @@
 
 #include "../lib/jpeg_in_memory.h"
 #include "vision/codec/decode.h"
-#include "vision_test_images.h"
+#include "test_images.h"
 
 namespace imagehash::vision {
 namespace {

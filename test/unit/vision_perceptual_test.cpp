@@ -15,7 +15,7 @@
 #include "vision/perceptual/pdq.h"
 #include "vision/perceptual/perceptual.h"
 #include "vision/perceptual/segments.h"
-#include "vision_test_images.h"
+#include "test_images.h"
 
 namespace imagehash::vision {
 namespace {

@@ -6,6 +6,8 @@
 #include "pg/catalog/lookup.h"
 
 #include "pg/catalog/tables.h"
+#include "pg/server/errors.h"
+#include "pg/server/libraries.h"
 #include "pg/value/methods.h"
 #include "pinned_models.h"
 
@@ -80,7 +82,7 @@ struct Row {
 struct CachedModel {
     CachedModel *next;
     uint8 sha256[kSha256Bytes];
-    vision::InputRecipe recipe;
+    Preprocessing preprocessing;
     LoadedModel loaded;
 };
 struct CachedHasher {
@@ -272,21 +274,21 @@ static void shipped_model_row(ModelRow *row) {
     *row = {};
     strlcpy(row->name, IMAGEHASH_NETWORK_NAME, NAMEDATALEN);
     sha256_from_text(IMAGEHASH_NETWORK_SHA256, kSha256Digits, row->sha256);
-    row->recipe = vision::kShippedRecipe;
-    row->length = vision::kShippedLength;
+    row->preprocessing = kShippedPreprocessing;
+    row->length = semantic::kShippedLength;
 }
 
-static ModelColumn column_of(vision::RecipeFault fault) {
+static ModelColumn column_of(PreprocessingFault fault) {
     switch (fault) {
-        case vision::RecipeFault::side:
+        case PreprocessingFault::side:
             return kModelSide;
-        case vision::RecipeFault::mean:
+        case PreprocessingFault::mean:
             return kModelMean;
-        case vision::RecipeFault::scale:
+        case PreprocessingFault::scale:
             return kModelScale;
-        case vision::RecipeFault::short_side:
-        case vision::RecipeFault::short_side_below_side:
-        case vision::RecipeFault::none:
+        case PreprocessingFault::short_side:
+        case PreprocessingFault::short_side_below_side:
+        case PreprocessingFault::none:
             break;
     }
     return kModelShortSide;
@@ -299,20 +301,20 @@ static void take_model(const Row *from, ModelRow *row) {
     const char *name = TextDatumGetCString(from->values[kModelName]);
     const char *channels = TextDatumGetCString(from->values[kModelChannels]);
     row->path = TextDatumGetCString(from->values[kModelFile]);
-    row->recipe.side = DatumGetInt32(from->values[kModelSide]);
-    row->recipe.short_side = DatumGetInt32(from->values[kModelShortSide]);
-    row->recipe.bgr = strcmp(channels, "bgr") == 0;
+    row->preprocessing.side = DatumGetInt32(from->values[kModelSide]);
+    row->preprocessing.short_side = DatumGetInt32(from->values[kModelShortSide]);
+    row->preprocessing.bgr = strcmp(channels, "bgr") == 0;
     row->length = DatumGetInt32(from->values[kModelLength]);
     if (!is_catalogue_name(name)) bad_value(which, from, kModelName);
     strlcpy(row->name, name, NAMEDATALEN);
     if (row->path[0] != '/') bad_value(which, from, kModelFile);
     if (!take_sha256(from->values[kModelSha256], row->sha256)) bad_value(which, from, kModelSha256);
-    if (!take_colors(from->values[kModelMean], row->recipe.mean)) bad_value(which, from, kModelMean);
-    if (!take_colors(from->values[kModelScale], row->recipe.scale)) bad_value(which, from, kModelScale);
-    vision::RecipeFault fault = vision::fault_of(row->recipe);
-    if (fault != vision::RecipeFault::none) bad_value(which, from, column_of(fault));
-    if (!row->recipe.bgr && strcmp(channels, "rgb") != 0) bad_value(which, from, kModelChannels);
-    if (row->length < 1 || row->length > vision::kMaxEmbeddingLength) bad_value(which, from, kModelLength);
+    if (!take_colors(from->values[kModelMean], row->preprocessing.mean)) bad_value(which, from, kModelMean);
+    if (!take_colors(from->values[kModelScale], row->preprocessing.scale)) bad_value(which, from, kModelScale);
+    PreprocessingFault fault = fault_of(row->preprocessing);
+    if (fault != PreprocessingFault::none) bad_value(which, from, column_of(fault));
+    if (!row->preprocessing.bgr && strcmp(channels, "rgb") != 0) bad_value(which, from, kModelChannels);
+    if (row->length < 1 || row->length > semantic::kMaxEmbeddingLength) bad_value(which, from, kModelLength);
 }
 
 // Its owner can switch off the trigger that asks for a superuser.
@@ -350,23 +352,23 @@ static const LoadedModel *load_shipped_model() {
     return shipped_model();
 }
 
-// By its bytes and recipe: what a name means is asked each time, and a file that is loaded is not read again.
+// By its bytes and preprocessing: what a name means is asked each time, and a file that is loaded is not read again.
 static const LoadedModel *load_registered_model(const ModelRow *row) {
     for (CachedModel *cached = cached_models; cached; cached = cached->next)
         if (memcmp(cached->sha256, row->sha256, kSha256Bytes) == 0 &&
-            memcmp(&cached->recipe, &row->recipe, sizeof(cached->recipe)) == 0)
+            memcmp(&cached->preprocessing, &row->preprocessing, sizeof(cached->preprocessing)) == 0)
             return &cached->loaded;
 
     ModelFile file = {row->path, {}, row->name};
     memcpy(file.sha256, row->sha256, kSha256Bytes);
-    vision::Bytes bytes;
+    Bytes bytes;
     read_model_file(&file, ERROR, &bytes);
     CachedModel *cached =
         static_cast<CachedModel *>(MemoryContextAllocZero(TopMemoryContext, sizeof(CachedModel)));
-    cached->loaded = load_network_of(&file, bytes, row->recipe);
+    cached->loaded = load_network_of(&file, bytes, row->preprocessing);
     pfree(const_cast<uint8_t *>(bytes.data));
     memcpy(cached->sha256, row->sha256, kSha256Bytes);
-    memcpy(&cached->recipe, &row->recipe, sizeof(cached->recipe));
+    memcpy(&cached->preprocessing, &row->preprocessing, sizeof(cached->preprocessing));
     cached->next = cached_models;
     cached_models = cached;
     return &cached->loaded;
@@ -469,16 +471,16 @@ static bool same_hasher(const CachedHasher *a, const CachedHasher *b) {
 }
 
 static void unload(CachedHasher *cached) {
-    if (cached->is_loaded) vision::unload_hasher(cached->loaded.hasher);
+    if (cached->is_loaded) semantic_library().unload_hasher(cached->loaded.hasher);
     cached->is_loaded = false;
 }
 
 static void load_weights(Datum value, CachedHasher *cached) {
     bytea *weights = DatumGetByteaPP(value);
-    vision::Bytes file = {reinterpret_cast<uint8_t *>(VARDATA_ANY(weights)), VARSIZE_ANY_EXHDR(weights)};
+    Bytes file = {reinterpret_cast<uint8_t *>(VARDATA_ANY(weights)), VARSIZE_ANY_EXHDR(weights)};
     LoadedHasher *loaded = &cached->loaded;
-    vision::Status status = vision::load_hasher(file, &loaded->hasher, &loaded->shape);
-    if (status.kind == vision::ErrorKind::bad_model)
+    Status status = semantic_library().load_hasher(file, &loaded->hasher, &loaded->shape);
+    if (status.kind == ErrorKind::bad_model)
         bad_row(CatalogueTable::hasher, cached->row.name,
                 psprintf("Column \"weights\" is no hasher: %s.", status.message));
     check_status(status);

@@ -16,7 +16,7 @@ struct ModelRow {
     char name[NAMEDATALEN];
     const char *path;  // absolute; null: the shipped network
     uint8 sha256[kSha256Bytes];
-    vision::InputRecipe recipe;
+    Preprocessing preprocessing;
     int length;  // values of an embedding
 };
 
@@ -69,7 +69,7 @@ ImageHasher image_hasher_by_name(const char *name);
 // src/semantic/hasher/hasher.h, checked here. `recipe` and `quality` are jsonb as text. ERROR 42710 where the name
 // exists, 22023 where the file is none or does not fit the model. The caller has decided that the user may do
 // this.
-Method store_hasher(const char *name, const char *model, vision::Bytes file, const char *recipe,
+Method store_hasher(const char *name, const char *model, Bytes file, const char *recipe,
                     const char *quality);
 
 }  // namespace imagehash::pg

@@ -11,6 +11,9 @@ extern "C" {
 #include "storage/fd.h"
 }
 
+#include "pg/server/errors.h"
+#include "pg/server/libraries.h"
+#include "pg/server/settings.h"
 #include "pinned_models.h"
 
 namespace imagehash::pg {
@@ -23,53 +26,6 @@ static LoadedHasher loaded_hasher;
 static bool model_is_loaded = false;
 static bool hasher_is_loaded = false;
 
-int sqlstate_of(vision::ErrorKind kind) {
-    switch (kind) {
-        case vision::ErrorKind::bad_image:
-        case vision::ErrorKind::bad_argument:
-            return ERRCODE_INVALID_PARAMETER_VALUE;
-        case vision::ErrorKind::unsupported:
-            return ERRCODE_FEATURE_NOT_SUPPORTED;
-        case vision::ErrorKind::too_large:
-            return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
-        case vision::ErrorKind::bad_model:
-            return ERRCODE_DATA_CORRUPTED;
-        case vision::ErrorKind::out_of_memory:
-            return ERRCODE_OUT_OF_MEMORY;
-        case vision::ErrorKind::cancelled:
-        case vision::ErrorKind::abandoned:
-            return ERRCODE_QUERY_CANCELED;
-        case vision::ErrorKind::internal:
-        case vision::ErrorKind::none:
-            break;
-    }
-    return ERRCODE_INTERNAL_ERROR;
-}
-
-// The network's thread goes on, and nothing but the end of this process ends it. Other sessions are not
-// harmed: FATAL is an orderly end.
-[[noreturn]] static void end_session() {
-    ereport(FATAL,
-            (errcode(ProcDiePending ? ERRCODE_ADMIN_SHUTDOWN : ERRCODE_QUERY_CANCELED),
-             errmsg("terminating connection because a registered network does not stop"),
-             errdetail("It ran on %d seconds after it was asked to stop.", vision::kGraceSeconds),
-             errhint("Drop the model with drop_image_model() if its network does this again.")));
-    pg_unreachable();
-}
-
-void report_status(int elevel, const vision::Status &status, const char *path) {
-    if (status.kind == vision::ErrorKind::abandoned) end_session();
-    ereport(elevel, (errcode(sqlstate_of(status.kind)), errmsg("%s", status.message),
-                     path ? errdetail("The file is \"%s\".", path) : 0,
-                     status.hint[0] != '\0' ? errhint("%s", status.hint) : 0));
-}
-
-void check_status(const vision::Status &status) {
-    // What PostgreSQL says of it is better than what we could.
-    if (status.kind == vision::ErrorKind::cancelled) CHECK_FOR_INTERRUPTS();
-    if (!status.ok()) report_status(ERROR, status, nullptr);
-}
-
 void sha256_text(const uint8 sha256[kSha256Bytes], char text[kSha256Digits + 1]) {
     for (int i = 0; i < kSha256Bytes; i++) snprintf(text + 2 * i, 3, "%02x", sha256[i]);
 }
@@ -79,7 +35,7 @@ bool sha256_from_text(const char *text, int length, uint8 sha256[kSha256Bytes]) 
     return hex_decode(text, length, reinterpret_cast<char *>(sha256)) == kSha256Bytes;
 }
 
-static bool update_in_pieces(pg_cryptohash_ctx *context, vision::Bytes bytes) {
+static bool update_in_pieces(pg_cryptohash_ctx *context, Bytes bytes) {
     for (Size done = 0; done < bytes.size; done += kPiece) {
         CHECK_FOR_INTERRUPTS();
         if (pg_cryptohash_update(context, bytes.data + done, Min(bytes.size - done, kPiece)) < 0)
@@ -89,7 +45,7 @@ static bool update_in_pieces(pg_cryptohash_ctx *context, vision::Bytes bytes) {
 }
 
 // SHA-256 over both.
-static void sha256_of(vision::Bytes first, vision::Bytes second, uint8 digest[kSha256Bytes]) {
+static void sha256_of(Bytes first, Bytes second, uint8 digest[kSha256Bytes]) {
     pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
     if (pg_cryptohash_init(context) < 0 || !update_in_pieces(context, first) ||
         !update_in_pieces(context, second) || pg_cryptohash_final(context, digest, kSha256Bytes) < 0)
@@ -99,7 +55,7 @@ static void sha256_of(vision::Bytes first, vision::Bytes second, uint8 digest[kS
     pg_cryptohash_free(context);
 }
 
-Method method_of(vision::Bytes network, vision::Bytes hasher) {
+Method method_of(Bytes network, Bytes hasher) {
     uint8 digest[kSha256Bytes];
     sha256_of(network, hasher, digest);
     for (int i = 0; i + 4 <= kSha256Bytes; i += 4) {
@@ -114,7 +70,8 @@ static void report_unreadable(const ModelFile *file, int elevel) {
     if (!file->model) {
         ereport(elevel,
                 (errcode_for_file_access(), errmsg("could not read model file \"%s\": %m", file->path),
-                 errhint("Reinstall the extension imagehash; its models belong to it.")));
+                 errhint("Install the package imagehash-models, or say in imagehash.model_directory where its "
+                         "files are.")));
         return;
     }
     char expected[kSha256Digits + 1];
@@ -127,7 +84,7 @@ static void report_unreadable(const ModelFile *file, int elevel) {
                      "standbys too.")));
 }
 
-static bool check_pinned(const ModelFile *file, vision::Bytes bytes, int elevel) {
+static bool check_pinned(const ModelFile *file, Bytes bytes, int elevel) {
     uint8 digest[kSha256Bytes];
     sha256_of(bytes, {}, digest);
     if (memcmp(digest, file->sha256, kSha256Bytes) == 0) return true;
@@ -146,7 +103,7 @@ static bool check_pinned(const ModelFile *file, vision::Bytes bytes, int elevel)
                          errmsg("model file \"%s\" is not the one this version of imagehash was built with",
                                 file->path),
                          errdetail("Its SHA-256 is %s, expected is %s.", actual, expected),
-                         errhint("Reinstall the extension imagehash; its models belong to it.")));
+                         errhint("Install imagehash-models of the same release.")));
     return false;
 }
 
@@ -205,7 +162,7 @@ static bool read_all(const ModelFile *file, int elevel, int descriptor, uint8 *d
     return true;
 }
 
-bool read_model_file(const ModelFile *file, int elevel, vision::Bytes *bytes) {
+bool read_model_file(const ModelFile *file, int elevel, Bytes *bytes) {
     int descriptor;
     Size size;
     if (!open_model_file(file, elevel, &descriptor, &size)) return false;
@@ -218,9 +175,7 @@ bool read_model_file(const ModelFile *file, int elevel, vision::Bytes *bytes) {
 }
 
 static ModelFile shipped_file(const char *name, const char *sha256) {
-    char share[MAXPGPATH];
-    get_share_path(my_exec_path, share);
-    ModelFile file = {psprintf("%s/imagehash/%s", share, name), {}, nullptr};
+    ModelFile file = {psprintf("%s/%s", model_directory(), name), {}, nullptr};
     sha256_from_text(sha256, strlen(sha256), file.sha256);
     return file;
 }
@@ -230,41 +185,42 @@ ModelFile shipped_network_file() {
 }
 
 // Of a registered network, or of the shipped one.
-static bool hand_over_network(const ModelFile *file, vision::Bytes bytes, const vision::InputRecipe &recipe,
+static bool hand_over_network(const ModelFile *file, Bytes bytes, const Preprocessing &preprocessing,
                               int elevel, LoadedModel *model) {
     char note[256];
-    vision::Status status =
-        file->model ? vision::load_registered_network(bytes, recipe, stop_requested, &model->network,
+    model->preprocessing = preprocessing;
+    Status status =
+        file->model ? semantic_library().load_registered_network(bytes, preprocessing, stop_requested, &model->network,
                                                       &model->length, note)
-                    : vision::load_network(bytes, recipe, &model->network, &model->length, note);
-    if (status.kind == vision::ErrorKind::cancelled) CHECK_FOR_INTERRUPTS();
+                    : semantic_library().load_network(bytes, preprocessing, &model->network, &model->length, note);
+    if (status.kind == ErrorKind::cancelled) CHECK_FOR_INTERRUPTS();
     if (!status.ok()) report_status(elevel, status, file->path);
     if (note[0] != '\0') ereport(WARNING, (errmsg("%s", note)));
     return status.ok();
 }
 
-LoadedModel load_network_of(const ModelFile *file, vision::Bytes bytes, const vision::InputRecipe &recipe) {
+LoadedModel load_network_of(const ModelFile *file, Bytes bytes, const Preprocessing &preprocessing) {
     LoadedModel model;
-    hand_over_network(file, bytes, recipe, ERROR, &model);
+    hand_over_network(file, bytes, preprocessing, ERROR, &model);
     return model;
 }
 
 static bool load_shipped_network(int elevel) {
     ModelFile file = shipped_network_file();
-    vision::Bytes bytes = {};
+    Bytes bytes = {};
     bool good = read_model_file(&file, elevel, &bytes) &&
-                hand_over_network(&file, bytes, vision::kShippedRecipe, elevel, &loaded_model);
+                hand_over_network(&file, bytes, kShippedPreprocessing, elevel, &loaded_model);
     if (bytes.data) pfree(const_cast<uint8_t *>(bytes.data));
     return good;
 }
 
 static bool load_shipped_hasher(int elevel) {
     ModelFile file = shipped_file(IMAGEHASH_HASHER_FILE, IMAGEHASH_HASHER_SHA256);
-    vision::Bytes bytes = {};
+    Bytes bytes = {};
     bool good = read_model_file(&file, elevel, &bytes);
     if (good) {
         loaded_hasher.method = IMAGEHASH_HASHER_METHOD;
-        vision::Status status = vision::load_hasher(bytes, &loaded_hasher.hasher, &loaded_hasher.shape);
+        Status status = semantic_library().load_hasher(bytes, &loaded_hasher.hasher, &loaded_hasher.shape);
         good = status.ok();
         if (!good) report_status(elevel, status, file.path);
     }

@@ -5,6 +5,8 @@
 // Rows are inserted as the owner of the tables, so that nobody else needs rights on them.
 #include "pg/server/as_owner.h"
 #include "pg/catalog/tables.h"
+#include "pg/server/errors.h"
+#include "pg/server/libraries.h"
 #include "pg/value/methods.h"
 #include "pg/catalog/lookup.h"
 #include "pinned_models.h"
@@ -53,7 +55,7 @@ static bytea *make_bytea(const uint8_t *data, size_t size) {
     return made;
 }
 
-// --- recipes -----------------------------------------------------------------------------------------------
+// --- preprocessing -----------------------------------------------------------------------------------------------
 
 #define RECIPE_ERROR(...) ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), __VA_ARGS__))
 
@@ -89,7 +91,7 @@ static bool text_is(const JsonbValue *value, const char *text) {
            strncmp(value->val.string.val, text, value->val.string.len) == 0;
 }
 
-static const char *const recipe_keys[] = {"side", "short_side", "mean", "std", "channels", "layout"};
+static const char *const kPreprocessingKeys[] = {"side", "short_side", "mean", "std", "channels", "layout"};
 
 static void check_keys(Jsonb *json) {
     if (!JB_ROOT_IS_OBJECT(json)) RECIPE_ERROR(errmsg("preprocessing must be a JSON object"));
@@ -99,7 +101,7 @@ static void check_keys(Jsonb *json) {
     while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
         if (token != WJB_KEY) continue;
         bool known = false;
-        for (const char *key : recipe_keys) known = known || text_is(&value, key);
+        for (const char *key : kPreprocessingKeys) known = known || text_is(&value, key);
         if (!known)
             RECIPE_ERROR(
                 errmsg("unknown key \"%s\" in preprocessing", pnstrdup(value.val.string.val, value.val.string.len)),
@@ -114,26 +116,26 @@ static JsonbValue *value_of(Jsonb *json, const char *key, bool required) {
     return value;
 }
 
-static void check_recipe(const vision::InputRecipe &recipe) {
-    switch (vision::fault_of(recipe)) {
-        case vision::RecipeFault::none:
+static void check_preprocessing(const Preprocessing &preprocessing) {
+    switch (fault_of(preprocessing)) {
+        case PreprocessingFault::none:
             break;
-        case vision::RecipeFault::side:
-            RECIPE_ERROR(errmsg("\"side\" of the preprocessing must be an integer from %d to %d", vision::kMinSide,
-                                vision::kMaxSide));
+        case PreprocessingFault::side:
+            RECIPE_ERROR(errmsg("\"side\" of the preprocessing must be an integer from %d to %d", kMinSide,
+                                kMaxSide));
             break;
-        case vision::RecipeFault::short_side:
+        case PreprocessingFault::short_side:
             RECIPE_ERROR(errmsg("\"short_side\" of the preprocessing must be an integer from %d to %d", 0,
-                                vision::kMaxShortSide));
+                                kMaxShortSide));
             break;
-        case vision::RecipeFault::short_side_below_side:
+        case PreprocessingFault::short_side_below_side:
             RECIPE_ERROR(errmsg("\"short_side\" of the preprocessing must be 0 or at least \"side\""));
             break;
-        case vision::RecipeFault::mean:
+        case PreprocessingFault::mean:
             RECIPE_ERROR(errmsg("\"mean\" of the preprocessing is out of range"));
             break;
-        case vision::RecipeFault::scale:
-            for (float scale : recipe.scale)
+        case PreprocessingFault::scale:
+            for (float scale : preprocessing.scale)
                 if (!std::isfinite(scale)) RECIPE_ERROR(errmsg("\"std\" of the preprocessing is out of range"));
             RECIPE_ERROR(
                 errmsg("\"std\" of the preprocessing must be at least 1"),
@@ -142,19 +144,19 @@ static void check_recipe(const vision::InputRecipe &recipe) {
     }
 }
 
-static void read_recipe(Jsonb *json, vision::InputRecipe *recipe) {
-    memset(recipe, 0, sizeof(*recipe));
+static void read_preprocessing(Jsonb *json, Preprocessing *preprocessing) {
+    memset(preprocessing, 0, sizeof(*preprocessing));
     check_keys(json);
-    recipe->side = integer_of("side", value_of(json, "side", true));
-    recipe->short_side = recipe->side;
+    preprocessing->side = integer_of("side", value_of(json, "side", true));
+    preprocessing->short_side = preprocessing->side;
     if (JsonbValue *value = value_of(json, "short_side", false))
-        recipe->short_side = integer_of("short_side", value);
-    colors_of("mean", value_of(json, "mean", true), recipe->mean);
-    colors_of("std", value_of(json, "std", true), recipe->scale);
-    check_recipe(*recipe);
+        preprocessing->short_side = integer_of("short_side", value);
+    colors_of("mean", value_of(json, "mean", true), preprocessing->mean);
+    colors_of("std", value_of(json, "std", true), preprocessing->scale);
+    check_preprocessing(*preprocessing);
     if (JsonbValue *value = value_of(json, "channels", false)) {
-        recipe->bgr = text_is(value, "bgr");
-        if (!recipe->bgr && !text_is(value, "rgb"))
+        preprocessing->bgr = text_is(value, "bgr");
+        if (!preprocessing->bgr && !text_is(value, "rgb"))
             RECIPE_ERROR(errmsg("\"channels\" of the preprocessing must be \"rgb\" or \"bgr\""));
     }
     if (JsonbValue *value = value_of(json, "layout", false))
@@ -180,17 +182,17 @@ static Datum colors_datum(const float colors[3]) {
     return PointerGetDatum(construct_array(values, 3, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
 }
 
-static void store_model(const ModelFile *file, const vision::InputRecipe &recipe, int length) {
+static void store_model(const ModelFile *file, const Preprocessing &preprocessing, int length) {
     Oid types[] = {TEXTOID,        TEXTOID,        BYTEAOID, INT4OID, INT4OID,
                    FLOAT4ARRAYOID, FLOAT4ARRAYOID, TEXTOID,  INT4OID, NAMEOID};
     Datum values[] = {CStringGetTextDatum(file->model),
                       CStringGetTextDatum(file->path),
                       PointerGetDatum(make_bytea(file->sha256, kSha256Bytes)),
-                      Int32GetDatum(recipe.side),
-                      Int32GetDatum(recipe.short_side),
-                      colors_datum(recipe.mean),
-                      colors_datum(recipe.scale),
-                      CStringGetTextDatum(recipe.bgr ? "bgr" : "rgb"),
+                      Int32GetDatum(preprocessing.side),
+                      Int32GetDatum(preprocessing.short_side),
+                      colors_datum(preprocessing.mean),
+                      colors_datum(preprocessing.scale),
+                      CStringGetTextDatum(preprocessing.bgr ? "bgr" : "rgb"),
                       Int32GetDatum(length),
                       DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)))};
     insert_as_owner(CatalogueTable::image_model,
@@ -203,25 +205,25 @@ static void store_model(const ModelFile *file, const vision::InputRecipe &recipe
 // --- hashers -----------------------------------------------------------------------------------------------
 
 // The bytes of a model's network, which are part of the method of its hashes.
-static vision::Bytes network_bytes(const ModelRow *model) {
+static Bytes network_bytes(const ModelRow *model) {
     ModelFile file = {model->path, {}, model->name};
     memcpy(file.sha256, model->sha256, kSha256Bytes);
     if (!model->path) file = shipped_network_file();
-    vision::Bytes bytes;
+    Bytes bytes;
     read_model_file(&file, ERROR, &bytes);
     return bytes;
 }
 
 // Its shape; the weights are parsed, and let go of again.
-static vision::HasherShape check_weights(vision::Bytes file, const ModelRow *model) {
-    vision::HasherId id;
-    vision::HasherShape shape;
-    vision::Status status = vision::load_hasher(file, &id, &shape);
-    if (status.kind == vision::ErrorKind::bad_model)
+static semantic::HasherShape check_weights(Bytes file, const ModelRow *model) {
+    semantic::HasherId id;
+    semantic::HasherShape shape;
+    Status status = semantic_library().load_hasher(file, &id, &shape);
+    if (status.kind == ErrorKind::bad_model)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("weights are not a hasher: %s", status.message)));
     check_status(status);
-    vision::unload_hasher(id);
+    semantic_library().unload_hasher(id);
     if (shape.input != model->length)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("the hasher takes embeddings of %d values, model \"%s\" gives %d", shape.input,
@@ -249,13 +251,13 @@ static void make_owner(const char *name) {
     });
 }
 
-Method store_hasher(const char *name, const char *model_name, vision::Bytes file, const char *recipe,
+Method store_hasher(const char *name, const char *model_name, Bytes file, const char *recipe,
                     const char *quality) {
     check_catalogue_name("hasher", name);
     ModelRow model;
     find_model(model_name, &model);
-    vision::HasherShape shape = check_weights(file, &model);
-    vision::Bytes network = network_bytes(&model);
+    semantic::HasherShape shape = check_weights(file, &model);
+    Bytes network = network_bytes(&model);
     Method method = method_of(network, file);
     pfree(const_cast<uint8_t *>(network.data));
 
@@ -289,21 +291,21 @@ IMAGEHASH_FUNCTION(imagehash_create_image_model) {
                  errdetail("Loading a TorchScript file runs what is in it, inside the server.")));
     pg::require_trusted_models();
     pg::check_catalogue_name("model", name);
-    vision::InputRecipe recipe;
-    pg::read_recipe(PG_GETARG_JSONB_P(3), &recipe);
+    Preprocessing preprocessing;
+    pg::read_preprocessing(PG_GETARG_JSONB_P(3), &preprocessing);
     pg::ModelFile file =
         pg::model_file(name, text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
-    vision::Bytes bytes;
+    Bytes bytes;
     pg::read_model_file(&file, ERROR, &bytes);
-    pg::LoadedModel model = pg::load_network_of(&file, bytes, recipe);
-    pg::store_model(&file, recipe, model.length);
+    pg::LoadedModel model = pg::load_network_of(&file, bytes, preprocessing);
+    pg::store_model(&file, preprocessing, model.length);
     PG_RETURN_INT32(model.length);
 }
 
 IMAGEHASH_FUNCTION(imagehash_import_hasher) {
     bytea *weights = PG_GETARG_BYTEA_PP(2);
     char *recipe = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(3)));
-    vision::Bytes file = {reinterpret_cast<uint8_t *>(VARDATA_ANY(weights)), VARSIZE_ANY_EXHDR(weights)};
+    Bytes file = {reinterpret_cast<uint8_t *>(VARDATA_ANY(weights)), VARSIZE_ANY_EXHDR(weights)};
     pg::Method method = pg::store_hasher(text_to_cstring(PG_GETARG_TEXT_PP(0)),
                                          text_to_cstring(PG_GETARG_TEXT_PP(1)), file, recipe, nullptr);
     char text[pg::kMethodNameSize];

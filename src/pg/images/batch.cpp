@@ -2,7 +2,7 @@
 //
 // Images go through the network a batch at a time; interrupts are looked for between two batches. Plain
 // structs and palloc memory only.
-#include "pg/images/arguments.h"
+#include "pg/images/embedding.h"
 #include "pg/catalog/lookup.h"
 
 extern "C" {
@@ -16,8 +16,8 @@ using namespace imagehash;
 // Elements of one forward pass that are not null.
 struct Batch {
     int count;
-    int places[vision::kEmbeddingBatch];  // in the array
-    bytea *images[vision::kEmbeddingBatch];
+    int places[semantic::kEmbeddingBatch];  // in the array
+    bytea *images[semantic::kEmbeddingBatch];
     float *embeddings;  // [kEmbeddingBatch][length]
 };
 
@@ -33,7 +33,7 @@ static void add_context(void *argument) {
     errcontext("image %d of an array of %d", place->element + 1, place->count);
 }
 
-static void check_element(const vision::Status &status, int element, int count) {
+static void check_element(const Status &status, int element, int count) {
     if (status.ok()) return;
     Place place = {element, count};
     ErrorContextCallback callback = {error_context_stack, add_context, &place};
@@ -45,11 +45,10 @@ static void check_element(const vision::Status &status, int element, int count) 
 static void hash_batch(const pg::ImageHasher *with, Batch *batch, Datum *hashes, int count) {
     if (batch->count == 0) return;
     CHECK_FOR_INTERRUPTS();
-    vision::Bytes bytes[vision::kEmbeddingBatch];
-    vision::Status decoded[vision::kEmbeddingBatch];
+    Bytes bytes[semantic::kEmbeddingBatch];
+    Status decoded[semantic::kEmbeddingBatch];
     for (int i = 0; i < batch->count; i++) bytes[i] = pg::image_bytes(batch->images[i]);
-    pg::check_status(
-        vision::embed(with->model->network, bytes, batch->count, pg::limits(), batch->embeddings, decoded));
+    pg::embed_images(with->model, bytes, batch->count, batch->embeddings, decoded);
     for (int i = 0; i < batch->count; i++) {
         check_element(decoded[i], batch->places[i], count);
         const float *embedding = batch->embeddings + static_cast<Size>(i) * with->model->length;
@@ -72,16 +71,16 @@ static Datum hash_images(FunctionCallInfo fcinfo, pg::ImageHasher with) {
     deconstruct_array(array, BYTEAOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
     if (count == 0) PG_RETURN_ARRAYTYPE_P(construct_empty_array(type));
 
-    pg::check_status(vision::set_threads(pg::threads_of_session()));
+    pg::use_session_threads();
     Batch batch = {};
     batch.embeddings =
-        static_cast<float *>(palloc(sizeof(float) * vision::kEmbeddingBatch * with.model->length));
+        static_cast<float *>(palloc(sizeof(float) * semantic::kEmbeddingBatch * with.model->length));
     Datum *hashes = static_cast<Datum *>(palloc0(sizeof(Datum) * count));
     for (int i = 0; i < count; i++) {
         if (nulls[i]) continue;
         batch.places[batch.count] = i;
         batch.images[batch.count++] = DatumGetByteaPP(elements[i]);
-        if (batch.count == vision::kEmbeddingBatch) hash_batch(&with, &batch, hashes, count);
+        if (batch.count == semantic::kEmbeddingBatch) hash_batch(&with, &batch, hashes, count);
     }
     hash_batch(&with, &batch, hashes, count);
     CHECK_FOR_INTERRUPTS();

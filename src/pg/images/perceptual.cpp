@@ -25,7 +25,7 @@ static Datum square_hash(FunctionCallInfo fcinfo, vision::PerceptualHash which, 
     int32 size = PG_GETARG_INT32(1);
     uint8_t code[vision::kMaxPerceptualBytes];
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(vision::perceptual_hash(pg::image_bytes(image), which, size, pg::limits(), code));
+    pg::check_status(pg::vision_library().perceptual_hash(pg::image_bytes(image), which, size, pg::limits(), code));
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     PG_RETURN_POINTER(copy_code(code, size * size / 8, method));
@@ -55,7 +55,7 @@ IMAGEHASH_FUNCTION(imagehash_color_hash) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     uint8_t code[vision::kMaxPerceptualBytes];
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(vision::perceptual_hash(pg::image_bytes(image), vision::PerceptualHash::color, 0,
+    pg::check_status(pg::vision_library().perceptual_hash(pg::image_bytes(image), vision::PerceptualHash::color, 0,
                                              pg::limits(), code));
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
@@ -76,7 +76,7 @@ IMAGEHASH_FUNCTION(imagehash_crop_resistant_hash) {
     uint8_t codes[vision::kMaxSegments][vision::kSegmentHashBytes];
     int count;
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(vision::crop_resistant_hash(pg::image_bytes(image), pg::limits(), codes, &count));
+    pg::check_status(pg::vision_library().crop_resistant_hash(pg::image_bytes(image), pg::limits(), codes, &count));
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     PG_RETURN_DATUM(hash_array(fcinfo, codes[0], count, vision::kSegmentHashBytes, pg::kMethodCropResistant));
@@ -86,7 +86,7 @@ static int pdq(FunctionCallInfo fcinfo, int variants, uint8_t (*codes)[vision::k
     bytea *image = PG_GETARG_BYTEA_PP(0);
     int quality;
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(vision::pdq_hash(pg::image_bytes(image), variants, pg::limits(), codes, &quality));
+    pg::check_status(pg::vision_library().pdq_hash(pg::image_bytes(image), variants, pg::limits(), codes, &quality));
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     return quality;
@@ -113,7 +113,7 @@ IMAGEHASH_FUNCTION(imagehash_image_info) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     TupleDesc descriptor = pg::result_row_type(fcinfo);
     vision::ImageInfo info;
-    pg::check_status(vision::image_info(pg::image_bytes(image), &info));
+    pg::check_status(pg::vision_library().image_info(pg::image_bytes(image), &info));
     PG_FREE_IF_COPY(image, 0);
     Datum values[] = {CStringGetTextDatum(info.format), Int32GetDatum(info.width), Int32GetDatum(info.height),
                       Int32GetDatum(info.orientation)};

@@ -2,7 +2,7 @@
 //
 // A forward pass of the shipped network cannot be interrupted, so interrupts are looked for around it: a
 // cancelled bulk hash stops within one image. One of a registered network is watched (semantic/network/supervised.h).
-#include "pg/images/arguments.h"
+#include "pg/images/embedding.h"
 #include "pg/catalog/lookup.h"
 
 extern "C" {
@@ -16,7 +16,7 @@ using namespace imagehash;
 static float *embed_argument(FunctionCallInfo fcinfo, const pg::LoadedModel *model) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
-    vision::Status decoded;
+    Status decoded;
     float *embedding = pg::embed_image(model, image, &decoded);
     pg::check_status(decoded);
     CHECK_FOR_INTERRUPTS();

@@ -4,7 +4,7 @@
 // They look at the Status that src/vision returns, so no subtransaction is needed, and a plan that uses them
 // can be parallel. Only what is wrong with the image becomes a row; a cancel, exhausted memory or a damaged
 // model file stay errors, which another image would not avoid.
-#include "pg/images/arguments.h"
+#include "pg/images/embedding.h"
 #include "pg/catalog/lookup.h"
 
 extern "C" {
@@ -16,7 +16,7 @@ using namespace imagehash;
 static const int hash_size = 8;  // 8 x 8 bits, as perceptual_hash(image) without a size
 
 // (hash, sqlstate, error): a hash and nulls, or NULL and why.
-static Datum result_row(FunctionCallInfo fcinfo, pg::ImageHash *hash, const vision::Status &status) {
+static Datum result_row(FunctionCallInfo fcinfo, pg::ImageHash *hash, const Status &status) {
     TupleDesc descriptor = pg::result_row_type(fcinfo);
     Datum values[3] = {};
     bool nulls[3] = {!status.ok(), status.ok(), status.ok()};
@@ -34,7 +34,7 @@ IMAGEHASH_FUNCTION(imagehash_try_perceptual_hash) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
     pg::ImageHash *hash = pg::make_imagehash(hash_size * hash_size, pg::kMethodPerceptual);
-    vision::Status status = vision::perceptual_hash(
+    Status status = pg::vision_library().perceptual_hash(
         pg::image_bytes(image), vision::PerceptualHash::perceptual, hash_size, pg::limits(), hash->code);
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
@@ -44,7 +44,7 @@ IMAGEHASH_FUNCTION(imagehash_try_perceptual_hash) {
 static Datum try_semantic(FunctionCallInfo fcinfo, pg::ImageHasher with) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
-    vision::Status status;
+    Status status;
     float *embedding = pg::embed_image(with.model, image, &status);
     pg::ImageHash *hash =
         status.ok() ? pg::hash_of_embedding(&with.hasher, embedding, with.model->length) : nullptr;
@@ -65,7 +65,7 @@ IMAGEHASH_FUNCTION(imagehash_try_semantic_hash_by) {
 IMAGEHASH_FUNCTION(imagehash_image_error) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
-    vision::Status status = vision::try_image(pg::image_bytes(image), pg::limits());
+    Status status = pg::vision_library().try_image(pg::image_bytes(image), pg::limits());
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     if (status.ok()) PG_RETURN_NULL();

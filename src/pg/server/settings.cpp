@@ -1,13 +1,44 @@
 // Defines the settings imagehash.*; see settings.h.
 #include "pg/server/settings.h"
 
+#include "pg/server/libraries.h"
+
 extern "C" {
 #include "utils/guc.h"
+#include "utils/varlena.h"
 }
 
 namespace imagehash::pg {
 
 static Settings settings;
+
+// A list of names: "vision", "semantic".
+static bool check_preload(char **value, void **, GucSource) {
+    List *names;
+    char *copy = pstrdup(*value);
+    if (!SplitIdentifierString(copy, ',', &names)) {
+        GUC_check_errdetail("List syntax is invalid.");
+        return false;
+    }
+    ListCell *cell;
+    foreach (cell, names) {
+        const char *name = static_cast<const char *>(lfirst(cell));
+        if (strcmp(name, "vision") == 0 || strcmp(name, "semantic") == 0) continue;
+        GUC_check_errdetail("\"%s\" is not a library of imagehash.", name);
+        GUC_check_errhint("There are \"vision\" and \"semantic\".");
+        return false;
+    }
+    return true;
+}
+
+bool is_preloaded(const char *library) {
+    List *names;
+    SplitIdentifierString(pstrdup(settings.preload_libraries), ',', &names);
+    ListCell *cell;
+    foreach (cell, names)
+        if (strcmp(static_cast<const char *>(lfirst(cell)), library) == 0) return true;
+    return false;
+}
 
 void define_settings() {
     DefineCustomIntVariable("imagehash.threads", "Threads that one image may use for its embedding.",
@@ -35,7 +66,27 @@ void define_settings() {
                             "anew for each search.",
                             &settings.directory_cache, 32 * 1024, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB,
                             nullptr, nullptr, nullptr);
+    DefineCustomStringVariable(
+        "imagehash.model_directory", "Directory of the shipped weights.",
+        "Empty: where they were installed. Their SHA-256 is checked wherever they lie.",
+        &settings.model_directory, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    // A session that loads this module later cannot make it a setting of the postmaster's.
+    DefineCustomStringVariable(
+        "imagehash.preload_libraries", "Libraries that are loaded at server start: vision, semantic.",
+        "Works where shared_preload_libraries has imagehash. Sessions then share their memory, and the first image "
+        "of one costs little more than the next.",
+        &settings.preload_libraries, "",
+        process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, GUC_LIST_INPUT,
+        check_preload, nullptr, nullptr);
     MarkGUCPrefixReserved("imagehash");
+}
+
+const Settings &image_settings() {
+    return settings;
+}
+
+const char *model_directory() {
+    return settings.model_directory[0] != '\0' ? settings.model_directory : installed_model_directory();
 }
 
 double target_recall() {
@@ -47,7 +98,3 @@ int directory_cache() {
 }
 
 }  // namespace imagehash::pg
-
-extern "C" PGDLLEXPORT const imagehash::pg::Settings *imagehash_settings() {
-    return &imagehash::pg::settings;
-}

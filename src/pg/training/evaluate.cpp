@@ -3,10 +3,9 @@
 //
 // Only unpacks, chooses the queries and packs: the measures are in src/vision. Plain structs and palloc
 // memory only: ereport jumps over these frames.
-#include "pg/images/arguments.h"
+#include "pg/images/embedding.h"
 #include "pg/catalog/lookup.h"
 #include "pg/training/training.h"
-#include "semantic/learn.h"
 
 #include <cmath>
 
@@ -32,7 +31,7 @@ struct EvaluateArguments {
 
 // Rows that are asked for. `self`: where each is in the collection, null where queries are not part of it.
 struct Questions {
-    vision::LearnSet queries, collection;
+    semantic::LearnSet queries, collection;
     size_t *self;
 };
 
@@ -79,7 +78,7 @@ static const pg::LoadedModel *model_of_source(const void *hasher) {
 }
 
 // Copies of the chosen rows.
-static vision::LearnSet take_rows(const pg::SourceRows *rows, const size_t *chosen, size_t count) {
+static semantic::LearnSet take_rows(const pg::SourceRows *rows, const size_t *chosen, size_t count) {
     Size length = rows->length;
     float *embeddings =
         static_cast<float *>(palloc_extended(sizeof(float) * length * Max(count, 1), MCXT_ALLOC_HUGE));
@@ -141,7 +140,7 @@ static void check_before_reading(const pg::SourceOutline *outline, void *argumen
 }
 
 // Of queries with a label, where there are labels: others are not averaged.
-static int64 count_queries(const vision::LearnSet *queries) {
+static int64 count_queries(const semantic::LearnSet *queries) {
     int64 count = 0;
     for (size_t i = 0; i < queries->rows; i++)
         if (!queries->labels || queries->labels[i] >= 0) count++;
@@ -161,7 +160,7 @@ static Questions draw_queries(const pg::SourceRows *rows, const EvaluateArgument
         from[i] = from[other];
         from[other] = held;
     }
-    vision::LearnSet all = {rows->embeddings, static_cast<size_t>(rows->rows), rows->length, nullptr, 0,
+    semantic::LearnSet all = {rows->embeddings, static_cast<size_t>(rows->rows), rows->length, nullptr, 0,
                             rows->labels};
     return {take_rows(rows, from, drawn), all, from};
 }
@@ -173,7 +172,7 @@ static void put(ReturnSetInfo *result, const char *metric, double code, double e
 }
 
 static void put_evaluation(ReturnSetInfo *result, const EvaluateArguments *a, const Questions *questions,
-                           const vision::Evaluation *e) {
+                           const semantic::Evaluation *e) {
     double none = std::nan("");
     put(result, "mAP", e->code.map, e->embedding.map);
     put(result, psprintf("mAP@%lld", static_cast<long long>(a->k)), e->code.map_at_k, e->embedding.map_at_k);
@@ -223,16 +222,16 @@ IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
 
     Questions questions = rows.is_query ? split_by_column(&rows) : draw_queries(&rows, &arguments);
     warn_of_few_queries(&arguments, count_queries(&questions.queries), rows.is_query != nullptr);
-    vision::EvaluateOptions options;
+    semantic::EvaluateOptions options;
     options.k = arguments.k;
     options.precision_k = arguments.precision_k;
     options.radius = static_cast<int>(arguments.radius);
     options.self = questions.self;
     // Reading the source may have run functions that load others: what was loaded is looked up again.
     hasher = *pg::hasher_by_name(name, &row);
-    pg::check_status(vision::set_threads(pg::threads_of_session()));
-    vision::Evaluation evaluation;
-    vision::Status status = vision::evaluate_hasher(hasher.hasher, questions.queries, questions.collection,
+    pg::check_status(pg::semantic_library().set_threads(pg::threads_of_session()));
+    semantic::Evaluation evaluation;
+    Status status = pg::semantic_library().evaluate_hasher(hasher.hasher, questions.queries, questions.collection,
                                                     options, pg::stop_requested, &evaluation);
     CHECK_FOR_INTERRUPTS();
     pg::check_status(status);

@@ -15,9 +15,8 @@ extern "C" {
 }
 
 #include "hamming/random.h"
-#include "pg/images/arguments.h"
+#include "pg/images/embedding.h"
 #include "pg/training/progress.h"
-#include "semantic/learn.h"
 
 namespace imagehash::pg {
 
@@ -32,8 +31,8 @@ struct Candidate {
     int64 number;         // in the source, from 1
     int64 slot;           // where it goes in the sample; from the rows held on: at the end
     const float *values;  // [1 + views][length]
-    vision::Bytes image;
-    vision::Status status;  // of embedding it
+    Bytes image;
+    Status status;  // of embedding it
     const char *label;      // null: none
     bool is_query;
 };
@@ -140,10 +139,10 @@ static void close_up_labels(Reader *reader) {
         *label = renumbered[*label];
     }
     if (rows->classes < 2) leave_out_labels(reader);
-    if (rows->classes > vision::kMaxLabel + 1)
+    if (rows->classes > semantic::kMaxLabel + 1)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("source has %d different labels, at most %d are possible", rows->classes,
-                               vision::kMaxLabel + 1),
+                               semantic::kMaxLabel + 1),
                         errhint("A label says what a picture shows; rows that may be found for each other "
                                 "share one.")));
 }
@@ -224,11 +223,11 @@ static const float *read_embedding(Reader *reader, Datum datum) {
     if (array_contains_nulls(array))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                         errmsg("embedding in row %lld of the source contains nulls", number)));
-    if (length == 0 || length > vision::kMaxEmbeddingLength || (expected > 0 && length != expected))
+    if (length == 0 || length > semantic::kMaxEmbeddingLength || (expected > 0 && length != expected))
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("embedding in row %lld of the source has %d values", number, length),
-                 expected == 0 ? errdetail("An embedding has 1 to %d.", vision::kMaxEmbeddingLength)
+                 expected == 0 ? errdetail("An embedding has 1 to %d.", semantic::kMaxEmbeddingLength)
                  : reader->rows->length > 0 ? errdetail("Those before have %d.", expected)
                                             : errdetail("The hasher takes embeddings of %d.", expected)));
     const float *values = floats_of_array(reader, array, length);
@@ -248,22 +247,18 @@ static void embed_candidates(const Reader *reader, Candidate *candidates, int co
     float *out = static_cast<float *>(
         palloc_extended(sizeof(float) * length * (1 + views) * Max(count, 1), MCXT_ALLOC_HUGE));
     for (int i = 0; i < count; i++) candidates[i].values = out + length * (1 + views) * i;
-    if (views > 0) {
-        for (int i = 0; i < count; i++) {
-            CHECK_FOR_INTERRUPTS();
-            candidates[i].status = vision::embed_views(reader->model->network, candidates[i].image, limits(),
-                                                       reader->rules->seed, static_cast<int>(views),
-                                                       out + length * (1 + views) * i);
-        }
-        return;
-    }
-    vision::Bytes images[vision::kEmbeddingBatch];
-    vision::Status each[vision::kEmbeddingBatch];
-    for (int begin = 0; begin < count; begin += vision::kEmbeddingBatch) {
+    for (int i = 0; views > 0 && i < count; i++) {
         CHECK_FOR_INTERRUPTS();
-        int n = Min(vision::kEmbeddingBatch, count - begin);
+        candidates[i].status = embed_views(reader->model, candidates[i].image, reader->rules->seed,
+                                           static_cast<int>(views), out + length * (1 + views) * i);
+    }
+    Bytes images[semantic::kEmbeddingBatch];
+    Status each[semantic::kEmbeddingBatch];
+    for (int begin = 0; views == 0 && begin < count; begin += semantic::kEmbeddingBatch) {
+        CHECK_FOR_INTERRUPTS();
+        int n = Min(semantic::kEmbeddingBatch, count - begin);
         for (int i = 0; i < n; i++) images[i] = candidates[begin + i].image;
-        check_status(vision::embed(reader->model->network, images, n, limits(), out + length * begin, each));
+        embed_images(reader->model, images, n, out + length * begin, each);
         for (int i = 0; i < n; i++) candidates[begin + i].status = each[i];
     }
 }
@@ -283,7 +278,7 @@ static bool image_is_good(Reader *reader, const Candidate *candidate) {
 static void take_model(Reader *reader) {
     const SourceRules *rules = reader->rules;
     reader->model = rules->model(rules->model_argument);
-    check_status(vision::set_threads(threads_of_session()));
+    use_session_threads();
     if (rules->length > 0 && rules->length != reader->model->length)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("the hasher takes embeddings of %d values, its model makes %d", rules->length,

@@ -4,13 +4,12 @@
 // Reading, training and storing are three steps, and only memory goes from one to the next: no cursor is open
 // while LibTorch works. The training is driven epoch by epoch, so that it can be reported and cancelled.
 // Plain structs and palloc memory only: ereport jumps over these frames.
-#include "pg/images/arguments.h"
+#include "pg/images/embedding.h"
 #include "pg/catalog/tables.h"
 #include "pg/value/methods.h"
 #include "pg/catalog/lookup.h"
 #include "pg/training/progress.h"
 #include "pg/training/training.h"
-#include "semantic/train/train_options.h"
 
 #include <cmath>
 #include <variant>
@@ -21,6 +20,7 @@ extern "C" {
 #include "utils/memutils.h"
 }
 
+#include "installed.h"
 #include "pinned_models.h"
 
 using namespace imagehash;
@@ -32,7 +32,7 @@ constexpr int64 kFewRows = 1000;  // below, none was measured to be better than 
 
 // What a training came to. An epoch of 0 is ITQ.
 struct TrainOutcome {
-    vision::TrainProgress best;  // of the epoch that is kept
+    semantic::TrainProgress best;  // of the epoch that is kept
     int epochs;                  // how many were run
     bool itq_was_tried;
     double itq, autoencoder;  // validations, each the best one
@@ -44,15 +44,15 @@ struct TrainArguments {
     pg::SourceOptions source;
     const char *model;
     int views;
-    vision::TrainOptions train;
+    semantic::TrainOptions train;
     bool few_rows_told;
 };
 
 }  // namespace
 
-static void add_train_option(pg::OptionList *list, const vision::TrainOption &known,
-                             vision::TrainOptions *target) {
-    using T = vision::TrainOptions;
+static void add_train_option(pg::OptionList *list, const semantic::TrainOption &known,
+                             semantic::TrainOptions *target) {
+    using T = semantic::TrainOptions;
     using K = pg::OptionKind;
     pg::Option option = {};
     option.name = known.name;
@@ -68,10 +68,10 @@ static void add_train_option(pg::OptionList *list, const vision::TrainOption &kn
     } else if (auto boolean = std::get_if<bool T::*>(&known.member)) {
         option.kind = K::boolean;
         option.target = &(target->**boolean);
-    } else if (auto algorithm = std::get_if<vision::HasherAlgorithm T::*>(&known.member)) {
-        static_assert(sizeof(vision::HasherAlgorithm) == sizeof(int));
+    } else if (auto algorithm = std::get_if<semantic::HasherAlgorithm T::*>(&known.member)) {
+        static_assert(sizeof(semantic::HasherAlgorithm) == sizeof(int));
         option.kind = K::choice;
-        option.choices = vision::kHasherAlgorithmNames;
+        option.choices = pg::semantic_library().algorithm_names;
         option.target = &(target->**algorithm);
     }
     pg::add_option(list, option);
@@ -94,7 +94,8 @@ static void add_options(pg::OptionList *list, TrainArguments *a) {
                           "augmented copies of each image, which are embedded too; for a source of images",
                           &a->views});
     pg::add_source_options(list, &a->source);
-    for (const vision::TrainOption &known : vision::kTrainOptions) add_train_option(list, known, &a->train);
+    for (int i = 0; i < semantic::kTrainOptionCount; i++)
+        add_train_option(list, pg::semantic_library().train_options[i], &a->train);
 }
 
 static void read_arguments(TrainArguments *a) {
@@ -105,8 +106,8 @@ static void read_arguments(TrainArguments *a) {
 }
 
 // The best recipe depends on what there is; what the user said stands.
-static void choose_recipe(TrainArguments *a, const vision::LearnSet &set) {
-    a->train = vision::default_options(a->bits, set);
+static void choose_recipe(TrainArguments *a, const semantic::LearnSet &set) {
+    a->train = pg::semantic_library().default_options(a->bits, set);
     read_arguments(a);
     if (!set.labels) a->train.label_weight = 0;
 }
@@ -133,12 +134,12 @@ static int bits_argument(FunctionCallInfo fcinfo, int number) {
 // Frees a training when its memory context goes, which it does whatever happens.
 struct TrainingHolder {
     MemoryContextCallback callback;
-    vision::Training *training;
+    semantic::Training *training;
 };
 
 static void free_training(void *argument) {
     TrainingHolder *holder = static_cast<TrainingHolder *>(argument);
-    if (holder->training) vision::train_free(holder->training);
+    if (holder->training) pg::semantic_library().train_free(holder->training);
     holder->training = nullptr;
 }
 
@@ -150,12 +151,12 @@ static TrainingHolder *make_holder() {
     return holder;
 }
 
-static void check_work(const vision::Status &status) {
+static void check_work(const Status &status) {
     CHECK_FOR_INTERRUPTS();
     pg::check_status(status);
 }
 
-static void tell_epoch(const vision::TrainProgress *p, TimestampTz start) {
+static void tell_epoch(const semantic::TrainProgress *p, TimestampTz start) {
     const char *best = p->best && !std::isnan(p->validation) ? ", the best so far" : "";
     if (p->epoch == 0) {
         ereport(NOTICE, (errmsg("ITQ: validation %.4f%s", p->validation, best)));
@@ -188,16 +189,16 @@ static void tell_choice(const TrainOutcome *o) {
 }
 
 // The bytes belong to the holder.
-static vision::Bytes train(const vision::LearnSet *set, const vision::TrainOptions *options,
+static Bytes train(const semantic::LearnSet *set, const semantic::TrainOptions *options,
                            TrainingHolder *holder, TrainOutcome *outcome) {
-    check_work(vision::set_threads(pg::threads_of_session()));
-    check_work(vision::train_begin(*set, *options, pg::stop_requested, &holder->training));
-    vision::TrainProgress progress = {};
+    check_work(pg::semantic_library().set_threads(pg::threads_of_session()));
+    check_work(pg::semantic_library().train_begin(*set, *options, pg::stop_requested, &holder->training));
+    semantic::TrainProgress progress = {};
     TimestampTz start = GetCurrentTimestamp();
     for (bool done = false; !done;) {
-        check_work(vision::train_epoch(holder->training, pg::stop_requested, &progress, &done));
+        check_work(pg::semantic_library().train_epoch(holder->training, pg::stop_requested, &progress, &done));
         if (progress.best) outcome->best = progress;
-        if (!vision::trains_autoencoder(options->algorithm)) continue;
+        if (!semantic::trains_autoencoder(options->algorithm)) continue;
         bool is_itq = progress.epoch == 0;
         double *score = is_itq ? &outcome->itq : &outcome->autoencoder;
         if (progress.validation > *score) *score = progress.validation;
@@ -207,14 +208,14 @@ static vision::Bytes train(const vision::LearnSet *set, const vision::TrainOptio
     }
     outcome->epochs = progress.epoch;
     if (outcome->itq_was_tried) tell_choice(outcome);
-    vision::Bytes file;
-    check_work(vision::train_result(holder->training, &file));
+    Bytes file;
+    check_work(pg::semantic_library().train_result(holder->training, &file));
     return file;
 }
 
 // --- what is stored beside the weights ---------------------------------------------------------------------
 
-static void add_training(StringInfo json, const vision::TrainOptions *t) {
+static void add_training(StringInfo json, const semantic::TrainOptions *t) {
     pg::add_integer(json, "epochs", t->epochs);
     pg::add_integer(json, "batch", t->batch);
     pg::add_integer(json, "hidden", t->hidden);
@@ -233,9 +234,9 @@ static void add_training(StringInfo json, const vision::TrainOptions *t) {
 
 // The bytes of a hasher depend on these too.
 static char *libraries_of(const char *model) {
-    vision::Fact facts[vision::kMaxFacts];
+    Fact facts[kMaxFacts];
     int count;
-    check_work(vision::describe(pg::model_by_name(model)->network, facts, &count));
+    check_work(pg::semantic_library().describe(pg::model_by_name(model)->network, facts, &count));
     StringInfoData json;
     pg::begin_object(&json);
     pg::add_text(&json, "imagehash", IMAGEHASH_VERSION);
@@ -246,9 +247,9 @@ static char *libraries_of(const char *model) {
 static char *recipe_of(const TrainArguments *a, const pg::SourceRows *rows) {
     StringInfoData json;
     pg::begin_object(&json);
-    pg::add_text(&json, "algorithm", vision::kHasherAlgorithmNames[static_cast<int>(a->train.algorithm)]);
+    pg::add_text(&json, "algorithm", pg::semantic_library().algorithm_names[static_cast<int>(a->train.algorithm)]);
     pg::add_integer(&json, "seed", a->source.seed);
-    if (vision::trains_autoencoder(a->train.algorithm)) add_training(&json, &a->train);
+    if (semantic::trains_autoencoder(a->train.algorithm)) add_training(&json, &a->train);
     pg::add_integer(&json, "rows", rows->rows);
     pg::add_integer(&json, "rows_seen", rows->seen);
     pg::add_integer(&json, "null_rows", rows->null_rows);
@@ -265,10 +266,10 @@ static char *recipe_of(const TrainArguments *a, const pg::SourceRows *rows) {
 }
 
 static char *quality_of(const TrainArguments *a, const TrainOutcome *outcome) {
-    const vision::TrainProgress *best = &outcome->best;
+    const semantic::TrainProgress *best = &outcome->best;
     StringInfoData json;
     pg::begin_object(&json);
-    if (!vision::trains_autoencoder(a->train.algorithm)) return pg::end_object(&json);
+    if (!semantic::trains_autoencoder(a->train.algorithm)) return pg::end_object(&json);
     bool is_itq = outcome->itq_was_tried && best->epoch == 0;
     pg::add_text(&json, "algorithm", is_itq ? "itq" : "autoencoder");
     pg::add_real(&json, "validation", best->validation);
@@ -307,7 +308,7 @@ static const pg::LoadedModel *model_of_source(const void *name) {
 
 // Random directions learn nothing from rows but their mean.
 static void warn_of_few_rows(TrainArguments *a, int64 rows) {
-    if (rows >= kFewRows || a->few_rows_told || a->train.algorithm == vision::HasherAlgorithm::random_projection)
+    if (rows >= kFewRows || a->few_rows_told || a->train.algorithm == semantic::HasherAlgorithm::random_projection)
         return;
     a->few_rows_told = true;
     bool is_shipped_model = strcmp(a->model, IMAGEHASH_NETWORK_NAME) == 0;
@@ -332,9 +333,9 @@ static void check_before_reading(const pg::SourceOutline *outline, void *argumen
     static const int32 a_label = 0;
     choose_recipe(&expected, {nullptr, static_cast<size_t>(outline->rows), outline->length, nullptr,
                               outline->views_per_row, outline->has_label ? &a_label : nullptr});
-    pg::check_status(vision::check_train_options(expected.train, outline->length, outline->views_per_row));
+    pg::check_status(pg::semantic_library().check_train_options(expected.train, outline->length, outline->views_per_row));
     if (outline->rows > 0) {
-        pg::check_status(vision::check_train_rows(expected.train, static_cast<size_t>(outline->rows)));
+        pg::check_status(pg::semantic_library().check_train_rows(expected.train, static_cast<size_t>(outline->rows)));
         warn_of_few_rows(a, outline->rows);
     }
 }
@@ -345,7 +346,7 @@ static void read_training_rows(const char *query, TrainArguments *a, pg::SourceR
     pg::find_model(a->model, &model);
     pg::SourceRules rules = pg::source_rules(&a->source);
     rules.length = model.length;
-    rules.views = vision::trains_autoencoder(a->train.algorithm) ? a->views : 0;
+    rules.views = semantic::trains_autoencoder(a->train.algorithm) ? a->views : 0;
     rules.model = model_of_source;
     rules.model_argument = a->model;
     rules.check = check_before_reading;
@@ -391,14 +392,14 @@ IMAGEHASH_FUNCTION(imagehash_train_hasher) {
     MemoryContext before = MemoryContextSwitchTo(work);
     pg::SourceRows rows;
     read_training_rows(query, &arguments, &rows);
-    vision::LearnSet set = {rows.embeddings,    static_cast<size_t>(rows.rows),
+    semantic::LearnSet set = {rows.embeddings,    static_cast<size_t>(rows.rows),
                             rows.length,        rows.views,
                             rows.views_per_row, rows.labels};
     choose_recipe(&arguments, set);
 
     TrainingHolder *holder = make_holder();
     TrainOutcome outcome = {};
-    vision::Bytes file = train(&set, &arguments.train, holder, &outcome);
+    Bytes file = train(&set, &arguments.train, holder, &outcome);
     char *quality = quality_of(&arguments, &outcome);
     pg::Method method = pg::store_hasher(name, arguments.model, file, recipe_of(&arguments, &rows), quality);
     MemoryContextSwitchTo(before);

@@ -7,7 +7,7 @@
 
 #include "common/status.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -212,4 +212,4 @@ void Hasher::hash(const float *embedding, uint8_t *out) const {
         if (x[j] > 0) out[j / 8] |= 0x80 >> (j % 8);
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -24,7 +24,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // y = x * weight + bias.
 struct LinearLayer {
@@ -70,4 +70,4 @@ class Hasher {
     std::vector<PackedLayer> layers_;
 };
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -5,9 +5,9 @@
 
 #include "semantic/network/network.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // Returns how many of facts[] it has written.
 int write_facts(const Network &network, Fact facts[kMaxFacts]);
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

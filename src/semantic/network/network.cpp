@@ -15,11 +15,10 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/profiling_graph_executor_impl.h>
 
-#include "common/guarded.h"
-#include "vision/input/preprocess.h"
+#include "semantic/network/guarded.h"
 #include "semantic/network/threads.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -52,16 +51,16 @@ at::Tensor forward(torch::jit::Module &module, const float *input, int count, in
     return output.contiguous();
 }
 
-// What the ways, and batches of them, are compared on: fixed noise over the range of real inputs.
-std::vector<float> test_inputs(const InputRecipe &recipe) {
-    std::vector<float> input(kEmbeddingBatch * input_floats(recipe));
+// What the backends, and batches of them, are compared on: fixed noise over the range of real inputs.
+std::vector<float> test_inputs(const Preprocessing &preprocessing) {
+    std::vector<float> input(kEmbeddingBatch * input_floats(preprocessing));
     std::mt19937 generator(1);
     for (float &value : input)
-        value = (static_cast<float>(generator() % 256) - recipe.mean[1]) / recipe.scale[1];
+        value = (static_cast<float>(generator() % 256) - preprocessing.mean[1]) / preprocessing.scale[1];
     return input;
 }
 
-struct Way {
+struct Backend {
     const char *name;
     torch::jit::Module (*prepare)(const torch::jit::Module &plain);
 };
@@ -77,12 +76,12 @@ torch::jit::Module with_onednn(const torch::jit::Module &plain) {
 
 // optimize_for_inference() dies of SIGFPE in builds that have XNNPACK as well (Debian 13): nothing catches
 // that, so it is tried only where there is no XNNPACK.
-Way fast_way() {
-    return at::globalContext().isXNNPACKAvailable() ? Way{"xnnpack", with_xnnpack}
-                                                    : Way{"onednn", with_onednn};
+Backend fast_backend() {
+    return at::globalContext().isXNNPACKAvailable() ? Backend{"xnnpack", with_xnnpack}
+                                                    : Backend{"onednn", with_onednn};
 }
 
-// The fast way adds in another order: its output may differ in the last digits.
+// The fast backend adds in another order: its output may differ in the last digits.
 void check_equal(const at::Tensor &fast, const at::Tensor &plain) {
     constexpr double kTolerance = 1e-3;
     double difference = (fast - plain).norm().item<double>(), size = plain.norm().item<double>();
@@ -128,37 +127,38 @@ torch::jit::Module load_plain_module(Bytes torchscript) {
     return module;
 }
 
-Network::Network(Bytes torchscript, const InputRecipe &recipe) : recipe_(recipe), batch_(1), way_("plain") {
+Network::Network(Bytes torchscript, const Preprocessing &preprocessing)
+    : preprocessing_(preprocessing), batch_(1), backend_("plain") {
     quiet_libraries();
     set_up_executors();
     at::NoGradGuard no_grad;
     module_ = load_plain_module(torchscript);
-    std::vector<float> input = test_inputs(recipe);
+    std::vector<float> input = test_inputs(preprocessing);
     at::Tensor expected;
-    Status status = guarded([&] { expected = forward(module_, input.data(), 1, recipe.side).clone(); });
+    Status status = guarded([&] { expected = forward(module_, input.data(), 1, preprocessing.side).clone(); });
     if (!status.ok()) fail("network cannot be run", status);
     length_ = static_cast<int>(expected.size(1));
 
-    Way way = fast_way();
+    Backend backend = fast_backend();
     status = guarded([&] {
-        torch::jit::Module fast = way.prepare(module_);
-        check_equal(forward(fast, input.data(), 1, recipe.side), expected);
+        torch::jit::Module fast = backend.prepare(module_);
+        check_equal(forward(fast, input.data(), 1, preprocessing.side), expected);
         module_ = fast;
-        way_ = way.name;
+        backend_ = backend.name;
     });
     // Not for the whole life of a session because memory was short once.
     if (status.kind == ErrorKind::out_of_memory) fail("network cannot be prepared", status);
     if (!status.ok())
-        note_ = std::string("network runs the plain, slower way, because ") + way.name +
+        note_ = std::string("network runs plain TorchScript, which is slower, because ") + backend.name +
                 " failed: " + status.message;
     status = guarded([&] {
-        if (batches_equal_singles(module_, input, recipe.side)) batch_ = kEmbeddingBatch;
+        if (batches_equal_singles(module_, input, preprocessing.side)) batch_ = kEmbeddingBatch;
     });
     if (status.kind == ErrorKind::out_of_memory) fail("network cannot be prepared", status);
 }
 
 void Network::embed(const float *input, int count, float *out) const {
-    at::Tensor output = forward(module_, input, count, recipe_.side);
+    at::Tensor output = forward(module_, input, count, preprocessing_.side);
     if (output.size(1) != length_) throw Error(ErrorKind::internal, "network returned another length");
     const float *values = output.data_ptr<float>();
     size_t length = static_cast<size_t>(count) * length_;
@@ -168,4 +168,4 @@ void Network::embed(const float *input, int count, float *out) const {
     memcpy(out, values, length * sizeof(float));
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

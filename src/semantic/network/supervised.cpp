@@ -10,10 +10,10 @@
 #include <string>
 #include <thread>
 
-#include "common/guarded.h"
+#include "semantic/network/guarded.h"
 #include "semantic/network/threads.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -103,4 +103,4 @@ void run_supervised(std::function<void()> work, StopFlag stop) {
     if (!w->status.ok()) throw Error(w->status.kind, w->status.message, w->status.hint);
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

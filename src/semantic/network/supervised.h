@@ -16,9 +16,9 @@
 
 #include <functional>
 
-#include "vision/api.h"
+#include "semantic/types.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // Runs work() on that thread, under the session's thread settings, and waits for it. Throws what it threw, as
 // an Error; where `stop` said so meanwhile, Error(cancelled) if work() ended within kGraceSeconds, else
@@ -26,4 +26,4 @@ namespace imagehash::vision {
 // REQUIRES: work() uses only memory that it owns, and calls nothing of PostgreSQL.
 void run_supervised(std::function<void()> work, StopFlag stop);
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -8,11 +8,10 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <opencv2/core/utility.hpp>
 
-#include "common/find_function.h"
+#include "common/blas_threads.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // With the pool disabled XNNPACK runs on the calling thread, and LibTorch does not even create the pool.
 static void disable_xnnpack_pool(bool disable) {
@@ -31,12 +30,7 @@ static int current_threads = 1;
 
 void quiet_libraries() {
     static const bool done = [] {
-        // OpenBLAS starts its pool when the library is loaded; it would restart it for two threads or more.
-        auto *blas_threads = find_function<void(int)>("openblas_set_num_threads");
-        auto *blas_shutdown = find_function<int()>("blas_thread_shutdown_");
-        if (blas_threads) blas_threads(1);
-        if (blas_shutdown) blas_shutdown();
-        cv::setNumThreads(1);
+        end_blas_threads();
         // LibTorch sets OpenMP to all cores when it is first asked; ask, then overrule. at::set_num_threads()
         // would do, but it creates a pool of all cores first in builds that have one.
         at::get_num_threads();
@@ -86,4 +80,4 @@ SignalsBlocked::~SignalsBlocked() {
     pthread_sigmask(SIG_SETMASK, &saved_, nullptr);
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

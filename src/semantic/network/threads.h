@@ -1,4 +1,4 @@
-// Process-wide threads of LibTorch, OpenMP, OpenBLAS and OpenCV, and the signals they must not receive.
+// Process-wide threads of LibTorch, OpenMP and OpenBLAS, and the signals they must not receive.
 //
 // Three rules: the postmaster stays single-threaded, or fork() copies locks nobody will release; a session
 // uses as many threads as imagehash.threads says, one by default; no worker thread may run one of
@@ -7,10 +7,10 @@
 
 #include <csignal>
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // Ends threads that libraries started just by being loaded (OpenBLAS does), and sets everything to one
-// thread, without starting any. Once a process; call it before anything else of LibTorch or OpenCV.
+// thread, without starting any. Once a process; call it before anything else of LibTorch.
 void quiet_libraries();
 
 // Threads a forward pass may use from now on, at most one a core. More than one starts worker threads.
@@ -35,4 +35,4 @@ class SignalsBlocked {
     sigset_t saved_;
 };
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -12,9 +12,9 @@
 #include <cmath>
 #include <vector>
 
-#include "semantic/learn.h"
+#include "semantic/types.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 constexpr double kBatchNormEpsilon = 1e-5;
 
@@ -80,4 +80,4 @@ class Autoencoder {
     Linear encode1_, encode2_, decode1_, decode2_;
 };
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -6,7 +6,7 @@
 #include "common/status.h"
 #include "semantic/train/tensors.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -18,7 +18,7 @@ void check_bits(int bits, int most) {
 
 }  // namespace
 
-Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed, const StopFunction &stop) {
+Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed, StopFlag stop) {
     check_bits(bits, 1024);
     torch::NoGradGuard no_grad;
     Embeddings data(embeddings, stop);
@@ -27,7 +27,7 @@ Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed, const S
     return linear_hasher(data, directions);
 }
 
-Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations, const StopFunction &stop) {
+Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations, StopFlag stop) {
     check_bits(bits, std::min(1024, embeddings.columns));
     torch::NoGradGuard no_grad;
     Embeddings data(embeddings, stop);
@@ -35,4 +35,4 @@ Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations, const
     return linear_hasher(data, itq_projection(data, rows, bits, make_generator(seed), iterations, stop));
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

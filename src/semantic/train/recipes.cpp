@@ -1,11 +1,9 @@
-// default_options(): which recipe for which task. models/README.md has the measurements behind the numbers.
-//
-// Must not look at the values of a set, only at what it has and how much of it.
-#include "semantic/learn.h"
+// docs/explanation/hashers.md has the measurements behind the numbers.
+#include "semantic/train/recipes.h"
 
 #include <algorithm>
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -27,4 +25,4 @@ TrainOptions default_options(int bits, const LearnSet &set) noexcept {
     return o;
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -13,7 +13,7 @@
 #include "common/status.h"
 #include "semantic/train/tensors.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -45,7 +45,7 @@ class CodeRanking {
           distances_(collection.rows) {}
 
     // Without the row `self`.
-    const std::vector<size_t> &rank(size_t query, size_t self, const StopFunction &) {
+    const std::vector<size_t> &rank(size_t query, size_t self, StopFlag ) {
         const uint64_t *q = &queries_[query * words_], *c = collection_.data();
         std::vector<size_t> start(bits_ + 2, 0);
         for (size_t i = 0; i < distances_.size(); i++) {
@@ -78,7 +78,7 @@ class FloatRanking {
           collection_(wrap(collection)),
           inverse_norms_(1 / collection_.norm(2, 1).clamp_min(1e-30)) {}
 
-    const std::vector<size_t> &rank(size_t query, size_t self, const StopFunction &stop) {
+    const std::vector<size_t> &rank(size_t query, size_t self, StopFlag stop) {
         torch::NoGradGuard no_grad;
         if (query / kQueriesAtOnce != block_) compare(query / kQueriesAtOnce, stop);
         const float *cosine = cosines_.data_ptr<float>() + query % kQueriesAtOnce * cosines_.size(1);
@@ -94,7 +94,7 @@ class FloatRanking {
     bool within(size_t, int) const { return false; }
 
  private:
-    void compare(size_t block, const StopFunction &stop) {
+    void compare(size_t block, StopFlag stop) {
         int64_t begin = block * kQueriesAtOnce, rows = collection_.size(0),
                 count = std::min<int64_t>(kQueriesAtOnce, queries_.size(0) - begin);
         cosines_ = torch::empty({count, rows});
@@ -165,7 +165,7 @@ size_t self_of(const EvaluateOptions &options, size_t query) {
 
 template <typename Ranking>
 Quality measure(Ranking ranking, size_t queries, Sums sums, const EvaluateOptions &options,
-                const StopFunction &stop) {
+                StopFlag stop) {
     for (size_t q = 0; q < queries; q++) {
         look_for_stop(stop);
         sums.add(q, ranking.rank(q, self_of(options, q), stop), ranking);
@@ -205,14 +205,14 @@ size_t common_rows(const std::vector<size_t> &a, const std::vector<size_t> &b, s
 }  // namespace
 
 Quality code_quality(CodeView queries, const int32_t *query_labels, CodeView collection,
-                     const int32_t *labels, const EvaluateOptions &options, const StopFunction &stop) {
+                     const int32_t *labels, const EvaluateOptions &options, StopFlag stop) {
     check_codes(queries, collection, options);
     return measure(CodeRanking(queries, collection), queries.rows, Sums(query_labels, labels, options),
                    options, stop);
 }
 
 Quality float_quality(MatrixView queries, const int32_t *query_labels, MatrixView collection,
-                      const int32_t *labels, const EvaluateOptions &options, const StopFunction &stop) {
+                      const int32_t *labels, const EvaluateOptions &options, StopFlag stop) {
     check_floats(queries, collection, options);
     Quality quality = measure(FloatRanking(queries, collection), queries.rows,
                               Sums(query_labels, labels, options), options, stop);
@@ -220,7 +220,7 @@ Quality float_quality(MatrixView queries, const int32_t *query_labels, MatrixVie
     return quality;
 }
 
-BitStatistics bit_statistics(CodeView codes, const StopFunction &stop) {
+BitStatistics bit_statistics(CodeView codes, StopFlag stop) {
     torch::NoGradGuard no_grad;
     constexpr size_t kBlock = 1024;
     const int64_t bits = codes.bits;
@@ -245,7 +245,7 @@ BitStatistics bit_statistics(CodeView codes, const StopFunction &stop) {
             bits > 1 ? others.item<double>() / (bits * (bits - 1)) : 0};
 }
 
-std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings, const StopFunction &stop) {
+std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings, StopFlag stop) {
     check(embeddings.columns == hasher.input_length(), "the hasher does not fit the embeddings");
     constexpr size_t kBlock = 64;
     size_t bytes = hasher.bits() / 8;
@@ -258,7 +258,7 @@ std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings, const
 }
 
 Evaluation evaluate(const Hasher &hasher, const LearnSet &queries, const LearnSet &collection,
-                    const EvaluateOptions &options, const StopFunction &stop) {
+                    const EvaluateOptions &options, StopFlag stop) {
     check_floats(embeddings_of(queries), embeddings_of(collection), options);
     std::vector<uint8_t> query_codes = hash_all(hasher, embeddings_of(queries), stop),
                          codes = hash_all(hasher, embeddings_of(collection), stop);
@@ -283,4 +283,4 @@ Evaluation evaluate(const Hasher &hasher, const LearnSet &queries, const LearnSe
     return all;
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

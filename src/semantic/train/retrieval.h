@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "semantic/hasher/hasher.h"
-#include "semantic/learn.h"
+#include "semantic/types.h"
 #include "semantic/train/trainer.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // Codes owned by the caller: data[rows][bits / 8].
 struct CodeView {
@@ -26,24 +26,24 @@ struct CodeView {
 // relevant where its label is the query's. Without options.self a query that is part of the collection finds
 // itself. Throws Error(bad_argument) where lengths differ or a side is empty, Error(cancelled).
 Quality code_quality(CodeView queries, const int32_t *query_labels, CodeView collection,
-                     const int32_t *labels, const EvaluateOptions &options, const StopFunction &stop = {});
+                     const int32_t *labels, const EvaluateOptions &options, StopFlag stop = nullptr);
 
 // The same by cosine of float rows.
 Quality float_quality(MatrixView queries, const int32_t *query_labels, MatrixView collection,
-                      const int32_t *labels, const EvaluateOptions &options, const StopFunction &stop = {});
+                      const int32_t *labels, const EvaluateOptions &options, StopFlag stop = nullptr);
 
 struct BitStatistics {
     double mean_balance;
     double worst_balance;
     double mean_correlation;
 };
-BitStatistics bit_statistics(CodeView codes, const StopFunction &stop = {});
+BitStatistics bit_statistics(CodeView codes, StopFlag stop = nullptr);
 
 // hasher.hash() of every row: [rows][bits / 8].
-std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings, const StopFunction &stop = {});
+std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings, StopFlag stop = nullptr);
 
 // All of it. Labels may be null: then only what needs none is not NaN.
 Evaluation evaluate(const Hasher &hasher, const LearnSet &queries, const LearnSet &collection,
-                    const EvaluateOptions &options, const StopFunction &stop = {});
+                    const EvaluateOptions &options, StopFlag stop = nullptr);
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -9,7 +9,7 @@
 
 #include "common/status.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -23,7 +23,7 @@ torch::Tensor unit(const torch::Tensor &raw) {
 }
 
 template <typename Function>
-void each_block(int64_t rows, const StopFunction &stop, Function function) {
+void each_block(int64_t rows, StopFlag stop, Function function) {
     for (int64_t begin = 0; begin < rows; begin += kBlock) {
         look_for_stop(stop);
         function(begin, std::min(kBlock, rows - begin));
@@ -31,7 +31,7 @@ void each_block(int64_t rows, const StopFunction &stop, Function function) {
 }
 
 // Columns made orthonormal, without changing what they span.
-torch::Tensor orthonormal(const torch::Tensor &columns, const StopFunction &stop) {
+torch::Tensor orthonormal(const torch::Tensor &columns, StopFlag stop) {
     look_for_stop(stop);
     return std::get<0>(torch::linalg_qr(columns));
 }
@@ -40,7 +40,7 @@ torch::Tensor orthonormal(const torch::Tensor &columns, const StopFunction &stop
 // short, where one eigendecomposition would hold up a cancel for seconds. Only the space they span matters to
 // ITQ, which rotates them.
 torch::Tensor principal_directions(const torch::Tensor &covariance, int64_t count, torch::Generator generator,
-                                   const StopFunction &stop) {
+                                   StopFlag stop) {
     // More than asked for: the steps converge by the ratio of the last one wanted to the first one left out.
     int64_t length = covariance.size(0), kept = std::min(length, count + std::max<int64_t>(16, count / 4));
     auto directions =
@@ -57,7 +57,7 @@ torch::Tensor principal_directions(const torch::Tensor &covariance, int64_t coun
 
 // The orthogonal matrix nearest to a[n][n]: Newton's iteration for the polar factor, scaled (N. Higham,
 // "Computing the polar decomposition - with applications", 1986). In short steps, as above.
-torch::Tensor nearest_rotation(torch::Tensor a, const StopFunction &stop) {
+torch::Tensor nearest_rotation(torch::Tensor a, StopFlag stop) {
     for (int i = 0; i < kPolarSteps; i++) {
         look_for_stop(stop);
         auto inverse = torch::linalg_inv(a).t();
@@ -73,15 +73,11 @@ torch::Tensor nearest_rotation(torch::Tensor a, const StopFunction &stop) {
 
 }  // namespace
 
-void look_for_stop(const StopFunction &stop) {
-    if (stop && stop()) throw Error(ErrorKind::cancelled, "training was cancelled");
-}
-
 torch::Tensor wrap(MatrixView rows) {
     return torch::from_blob(const_cast<float *>(rows.data), {static_cast<int64_t>(rows.rows), rows.columns});
 }
 
-Embeddings::Embeddings(MatrixView rows, const StopFunction &stop) {
+Embeddings::Embeddings(MatrixView rows, StopFlag stop) {
     if (rows.rows < 2 || rows.columns < 1)
         throw Error(ErrorKind::bad_argument, "too few embeddings: " + std::to_string(rows.rows));
     torch::NoGradGuard no_grad;
@@ -118,7 +114,7 @@ torch::Tensor copy_floats(const std::vector<float> &values, torch::IntArrayRef s
 }
 
 torch::Tensor itq_projection(const Embeddings &data, const torch::Tensor &rows, int bits,
-                             torch::Generator generator, int iterations, const StopFunction &stop) {
+                             torch::Generator generator, int iterations, StopFlag stop) {
     if (data.length() > kMaxItqLength)
         throw Error(ErrorKind::bad_argument, "ITQ takes embeddings of at most " +
                                                  std::to_string(kMaxItqLength) + " values, these have " +
@@ -165,4 +161,4 @@ LinearLayer make_layer(const torch::Tensor &weight, const torch::Tensor &bias) {
             std::vector<float>(bp, bp + b.numel())};
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -11,7 +11,7 @@
 #include "semantic/hasher/hasher.h"
 #include "semantic/train/trainer.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // Rows as x = (embedding / |embedding| - mean) / scale, made when they are asked for: nothing of the size of
 // the set is copied. The zero embedding counts as zero before centring.
@@ -19,7 +19,7 @@ class Embeddings {
  public:
     // Reads all rows once. Throws Error(bad_argument) where there is nothing to learn from or a value is not
     // finite.
-    explicit Embeddings(MatrixView rows, const StopFunction &stop = {});
+    explicit Embeddings(MatrixView rows, StopFlag stop = nullptr);
 
     int64_t count() const { return raw_.size(0); }
     int64_t length() const { return raw_.size(1); }
@@ -46,7 +46,7 @@ torch::Tensor copy_floats(const std::vector<float> &values, torch::IntArrayRef s
 
 // The directions of ITQ of the rows numbered by `rows`, double[length][bits]; see itq() in baselines.h.
 torch::Tensor itq_projection(const Embeddings &data, const torch::Tensor &rows, int bits,
-                             torch::Generator generator, int iterations, const StopFunction &stop);
+                             torch::Generator generator, int iterations, StopFlag stop);
 
 // Signs of x * projection, double[length][bits], as a Hasher.
 Hasher linear_hasher(const Embeddings &data, const torch::Tensor &projection);
@@ -54,4 +54,4 @@ Hasher linear_hasher(const Embeddings &data, const torch::Tensor &projection);
 // weight[in][out] and bias[out], of any floating type, as a layer of a Hasher.
 LinearLayer make_layer(const torch::Tensor &weight, const torch::Tensor &bias);
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

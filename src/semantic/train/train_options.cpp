@@ -8,7 +8,7 @@
 
 #include "common/status.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 const char *const kHasherAlgorithmNames[] = {"auto", "autoencoder", "itq", "random", nullptr};
 
@@ -129,4 +129,4 @@ void check_rows(const TrainOptions &o, size_t rows) {
                "Set batch to at most " + std::to_string(trained_on));
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

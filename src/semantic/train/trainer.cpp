@@ -20,7 +20,7 @@
 #include "semantic/train/train_options.h"
 #include "semantic/train/validation.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -75,9 +75,9 @@ torch::Tensor signs(const torch::Tensor &h) {
 class Trainer::Loop {
  public:
     Loop(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
-         const StopFunction &stop);
-    bool epoch(TrainProgress &progress, const StopFunction &stop);
-    Hasher finish(const StopFunction &stop);
+         StopFlag stop);
+    bool epoch(TrainProgress &progress, StopFlag stop);
+    Hasher finish(StopFlag stop);
 
  private:
     using CodeFunction = std::function<torch::Tensor(const torch::Tensor &)>;  // prepared x to -1 and 1
@@ -87,10 +87,10 @@ class Trainer::Loop {
         torch::Tensor mean, deviation;  // double[bits]
     };
 
-    void hold_out(const StopFunction &stop);
-    bool try_itq(TrainProgress &progress, const StopFunction &stop);
+    void hold_out(StopFlag stop);
+    bool try_itq(TrainProgress &progress, StopFlag stop);
     void judge(TrainProgress &progress, double validation);
-    void start_from_itq(const StopFunction &stop);
+    void start_from_itq(StopFlag stop);
     Linear fold_classifier(const Classifier &c) const;
     torch::Tensor pass(const torch::Tensor &rows, const torch::Tensor &which) const;
     torch::Tensor drop(const torch::Tensor &x);
@@ -99,9 +99,9 @@ class Trainer::Loop {
     torch::Tensor kl_term(const torch::Tensor &x, const torch::Tensor &rebuilt) const;
     torch::Tensor contrastive_term(const torch::Tensor &a, const torch::Tensor &b) const;
     torch::Tensor label_term(const torch::Tensor &code, const torch::Tensor &labels) const;
-    Statistics statistics(const torch::Tensor &rows, const StopFunction &stop) const;
+    Statistics statistics(const torch::Tensor &rows, StopFlag stop) const;
     torch::Tensor codes(const torch::Tensor &x, const Statistics &s) const;
-    double validate(const CodeFunction &codes, const StopFunction &stop) const;
+    double validate(const CodeFunction &codes, StopFlag stop) const;
     void keep_best();
 
     const LearnSet set_;
@@ -121,7 +121,7 @@ class Trainer::Loop {
 };
 
 Trainer::Loop::Loop(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
-                    const StopFunction &stop)
+                    StopFlag stop)
     : set_(set),
       options_(checked(options, classifier, set)),
       generator_(make_generator(options.seed)),
@@ -143,7 +143,7 @@ Trainer::Loop::Loop(const LearnSet &set, const Classifier *classifier, const Tra
         std::make_unique<torch::optim::Adam>(parameters, torch::optim::AdamOptions(options.learning_rate));
 }
 
-void Trainer::Loop::hold_out(const StopFunction &stop) {
+void Trainer::Loop::hold_out(StopFlag stop) {
     training_ = torch::arange(data_.count());
     const int64_t count = static_cast<int64_t>(held_out_rows(options_, set_.rows));
     if (count == 0) return;
@@ -156,7 +156,7 @@ void Trainer::Loop::hold_out(const StopFunction &stop) {
 
 // Before the first epoch, where the algorithm is left open and the held-out rows can tell. ITQ can't use labels.
 // True where it was tried. Has random numbers of its own: the autoencoder is the same without it.
-bool Trainer::Loop::try_itq(TrainProgress &progress, const StopFunction &stop) {
+bool Trainer::Loop::try_itq(TrainProgress &progress, StopFlag stop) {
     if (options_.algorithm != HasherAlgorithm::automatic || epoch_ > 0 || itq_.defined() || !held_out_.defined() ||
         options_.label_weight > 0 || options_.bits > set_.length || set_.length > kMaxItqLength)
         return false;
@@ -178,7 +178,7 @@ Linear Trainer::Loop::fold_classifier(const Classifier &c) const {
     return {weight * data_.scale, bias};
 }
 
-void Trainer::Loop::start_from_itq(const StopFunction &stop) {
+void Trainer::Loop::start_from_itq(StopFlag stop) {
     torch::NoGradGuard no_grad;
     const int64_t bits = options_.bits, rows = data_.count();
     auto projection =
@@ -286,7 +286,7 @@ torch::Tensor Trainer::Loop::loss(const torch::Tensor &rows, TrainProgress &sums
     return total;
 }
 
-bool Trainer::Loop::epoch(TrainProgress &progress, const StopFunction &stop) {
+bool Trainer::Loop::epoch(TrainProgress &progress, StopFlag stop) {
     if (try_itq(progress, stop)) return true;
     torch::AutoGradMode with_gradients(true);
     // The incomplete last batch is left out: its batch norm would be worse, and every epoch leaves out
@@ -337,7 +337,7 @@ void Trainer::Loop::keep_best() {
 }
 
 Trainer::Loop::Statistics Trainer::Loop::statistics(const torch::Tensor &rows,
-                                                    const StopFunction &stop) const {
+                                                    StopFlag stop) const {
     auto sum = torch::zeros({options_.bits}, torch::kDouble), square = torch::zeros_like(sum);
     const int64_t count = rows.size(0);
     for (int64_t begin = 0; begin < count; begin += kBlock) {
@@ -355,7 +355,7 @@ torch::Tensor Trainer::Loop::codes(const torch::Tensor &x, const Statistics &s) 
     return signs(model_.encode(x) - s.mean.to(torch::kFloat));
 }
 
-double Trainer::Loop::validate(const CodeFunction &codes, const StopFunction &stop) const {
+double Trainer::Loop::validate(const CodeFunction &codes, StopFlag stop) const {
     auto clean = codes(data_.at(held_out_));
     look_for_stop(stop);
     if (options_.label_weight > 0) {
@@ -375,7 +375,7 @@ double Trainer::Loop::validate(const CodeFunction &codes, const StopFunction &st
     return sum / set_.views_per_row;
 }
 
-Hasher Trainer::Loop::finish(const StopFunction &stop) {
+Hasher Trainer::Loop::finish(StopFlag stop) {
     torch::NoGradGuard no_grad;
     if (itq_.defined() && best_epoch_ == 0) return linear_hasher(data_, itq_);
     std::vector<torch::Tensor> parameters = model_.parameters();
@@ -393,21 +393,21 @@ Hasher Trainer::Loop::finish(const StopFunction &stop) {
 }
 
 Trainer::Trainer(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
-                 const StopFunction &stop)
+                 StopFlag stop)
     : loop_(std::make_unique<Loop>(set, classifier, options, stop)) {}
 
 Trainer::~Trainer() = default;
 
-bool Trainer::epoch(TrainProgress &progress, const StopFunction &stop) {
+bool Trainer::epoch(TrainProgress &progress, StopFlag stop) {
     return loop_->epoch(progress, stop);
 }
 
-Hasher Trainer::finish(const StopFunction &stop) {
+Hasher Trainer::finish(StopFlag stop) {
     return loop_->finish(stop);
 }
 
 TrainResult train_autoencoder(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
-                              const ProgressFunction &progress, const StopFunction &stop) {
+                              const ProgressFunction &progress, StopFlag stop) {
     Trainer trainer(set, classifier, options, stop);
     TrainProgress last{};
     for (bool more = true; more;) {
@@ -417,4 +417,4 @@ TrainResult train_autoencoder(const LearnSet &set, const Classifier *classifier,
     return {trainer.finish(stop), last};
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "semantic/hasher/hasher.h"
-#include "semantic/learn.h"
+#include "semantic/types.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // Row-major floats owned by the caller: data[rows][columns].
 struct MatrixView {
@@ -49,10 +49,6 @@ struct Classifier {
 
 using ProgressFunction = std::function<void(const TrainProgress &)>;
 // True ends the work with Error(cancelled). May be empty.
-using StopFunction = std::function<bool()>;
-
-// Throws Error(cancelled) where stop says so.
-void look_for_stop(const StopFunction &stop);
 
 // One training, epoch after epoch; learn.h says what the options mean and what is remembered. The set must
 // outlive it. `classifier` may be null where kl_weight is 0. Every function throws Error(bad_argument) for
@@ -60,15 +56,15 @@ void look_for_stop(const StopFunction &stop);
 class Trainer {
  public:
     Trainer(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
-            const StopFunction &stop = {});
+            StopFlag stop = nullptr);
     ~Trainer();
     Trainer(const Trainer &) = delete;
     Trainer &operator=(const Trainer &) = delete;
 
     // False after the last one. The first may be a try of ITQ (learn.h).
-    bool epoch(TrainProgress &progress, const StopFunction &stop = {});
+    bool epoch(TrainProgress &progress, StopFlag stop = nullptr);
     // Of the best epoch; ends the training. Reads all rows once.
-    Hasher finish(const StopFunction &stop = {});
+    Hasher finish(StopFlag stop = nullptr);
 
  private:
     class Loop;
@@ -82,6 +78,6 @@ struct TrainResult {
 
 // All epochs of a Trainer. `progress` and `stop` may be empty.
 TrainResult train_autoencoder(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
-                              const ProgressFunction &progress = {}, const StopFunction &stop = {});
+                              const ProgressFunction &progress = {}, StopFlag stop = nullptr);
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 namespace {
 
@@ -56,7 +56,7 @@ double label_score(const torch::Tensor &codes, const std::vector<int32_t> &label
     return counted > 0 ? sum / counted : std::numeric_limits<double>::quiet_NaN();
 }
 
-torch::Tensor surroundings(const torch::Tensor &x, const torch::Tensor &others, const StopFunction &stop) {
+torch::Tensor surroundings(const torch::Tensor &x, const torch::Tensor &others, StopFlag stop) {
     auto of = unit(others), from = unit(x).t().contiguous(),
          similar = torch::empty({of.size(0), from.size(1)}), sum = torch::zeros_like(x);
     for (int64_t begin = 0; begin < of.size(0); begin += kBlock) {
@@ -88,4 +88,4 @@ double neighbour_score(const torch::Tensor &queries, const torch::Tensor &codes,
     return sum / rows;
 }
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -15,7 +15,7 @@
 
 #include "semantic/train/trainer.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 
 // Mean average precision by label of every labelled row among the other labelled ones; NaN where no two share
 // a label.
@@ -23,10 +23,10 @@ double label_score(const torch::Tensor &codes, const std::vector<int32_t> &label
 
 // The surroundings of every row of x[n][d]: the mean direction of its ten nearest rows of others[m][d] by
 // cosine. Of unit length.
-torch::Tensor surroundings(const torch::Tensor &x, const torch::Tensor &others, const StopFunction &stop);
+torch::Tensor surroundings(const torch::Tensor &x, const torch::Tensor &others, StopFlag stop);
 
 // Mean average precision of queries[i], a code of the picture of row i, among the other rows' codes, where
 // the ten rows nearest to row i by cosine of their places[n][d] count as relevant.
 double neighbour_score(const torch::Tensor &queries, const torch::Tensor &codes, const torch::Tensor &places);
 
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "vision/api.h"
+#include "vision/types.h"
 
 namespace imagehash::vision {
 

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "vision/api.h"
+#include "vision/types.h"
 
 namespace imagehash::vision {
 

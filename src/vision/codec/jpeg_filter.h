@@ -12,7 +12,7 @@
 
 #include <memory>
 
-#include "vision/api.h"
+#include "vision/types.h"
 
 namespace imagehash::vision {
 

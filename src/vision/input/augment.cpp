@@ -62,8 +62,8 @@ ViewRandom view_random(uint64_t seed, Bytes image) {
     return ViewRandom(hash ^ seed * 0x9e3779b97f4a7c15);
 }
 
-cv::Mat augmented_view(const cv::Mat &bgr, const InputRecipe &recipe, ViewRandom &random) {
-    cv::Mat view = input_view(random_crop(bgr, random), recipe);
+cv::Mat augmented_view(const cv::Mat &bgr, const Preprocessing &preprocessing, ViewRandom &random) {
+    cv::Mat view = input_view(random_crop(bgr, random), preprocessing);
     if (one_in(random, 2)) {
         cv::Mat mirrored;
         cv::flip(view, mirrored, 1);

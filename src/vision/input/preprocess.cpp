@@ -19,31 +19,31 @@ static cv::Mat resized(const cv::Mat &image, cv::Size size) {
     return result;
 }
 
-cv::Mat input_view(const cv::Mat &bgr, const InputRecipe &recipe) {
-    const cv::Size input(recipe.side, recipe.side);
-    if (recipe.short_side == 0) return resized(bgr, input);
+cv::Mat input_view(const cv::Mat &bgr, const Preprocessing &preprocessing) {
+    const cv::Size input(preprocessing.side, preprocessing.side);
+    if (preprocessing.short_side == 0) return resized(bgr, input);
     constexpr int kMaxRatio = 4;
     int short_side = std::min(bgr.cols, bgr.rows);
     cv::Size kept(std::min<int64_t>(bgr.cols, int64_t{kMaxRatio} * short_side),
                   std::min<int64_t>(bgr.rows, int64_t{kMaxRatio} * short_side));
     cv::Mat middle = bgr(centre_of(bgr.size(), kept));
 
-    double scale = static_cast<double>(recipe.short_side) / short_side;
+    double scale = static_cast<double>(preprocessing.short_side) / short_side;
     cv::Size size(static_cast<int>(std::lround(middle.cols * scale)),
                   static_cast<int>(std::lround(middle.rows * scale)));
     cv::Mat whole = resized(middle, size);
     return whole(centre_of(whole.size(), input));
 }
 
-void write_input(const cv::Mat &view, const InputRecipe &recipe, float *out) {
-    CV_Assert(view.rows == recipe.side && view.cols == recipe.side && view.type() == CV_8UC3);
+void write_input(const cv::Mat &view, const Preprocessing &preprocessing, float *out) {
+    CV_Assert(view.rows == preprocessing.side && view.cols == preprocessing.side && view.type() == CV_8UC3);
     cv::Mat ordered = view, input(view.size(), CV_32FC3, out);
-    if (!recipe.bgr) cv::cvtColor(view, ordered, cv::COLOR_BGR2RGB);
+    if (!preprocessing.bgr) cv::cvtColor(view, ordered, cv::COLOR_BGR2RGB);
     cv::Scalar mean, factor;
     for (int c = 0; c < 3; c++) {
-        int rgb = recipe.bgr ? 2 - c : c;
-        mean[c] = recipe.mean[rgb];
-        factor[c] = 1.0 / recipe.scale[rgb];
+        int rgb = preprocessing.bgr ? 2 - c : c;
+        mean[c] = preprocessing.mean[rgb];
+        factor[c] = 1.0 / preprocessing.scale[rgb];
     }
     ordered.convertTo(input, CV_32F);
     cv::subtract(input, mean, input);

@@ -1,31 +1,26 @@
-// Pixels -> a network's input, by the recipe its weights were made with (InputRecipe in api.h).
+// Pixels -> a network's input, by the preprocessing its weights were made with (common/preprocessing.h).
 //
 // Writes into memory of the caller, so that batches and augmented views can be assembled without copies.
 #pragma once
 
 #include <opencv2/core.hpp>
 
-#include "vision/api.h"
+#include "common/preprocessing.h"
 
 namespace imagehash::vision {
 
-// Values of one input.
-inline size_t input_floats(const InputRecipe &recipe) {
-    return static_cast<size_t>(recipe.side) * recipe.side * 3;
-}
-
 // What the short side of the pixels should at least have, so that nothing is enlarged.
-inline int wanted_short_side(const InputRecipe &recipe) {
-    return recipe.short_side ? recipe.short_side : recipe.side;
+inline int wanted_short_side(const Preprocessing &preprocessing) {
+    return preprocessing.short_side ? preprocessing.short_side : preprocessing.side;
 }
 
 // 8-bit BGR of any size -> 8-bit BGR, side x side. The short side becomes short_side (area average when
 // shrinking, bicubic when enlarging), then the centre is cut out; or everything is squashed to side x side.
 // Images more than four times as long as wide lose their ends first: nothing there reaches the centre, and a
 // resized 1x10000 strip would have 650 million pixels.
-cv::Mat input_view(const cv::Mat &bgr, const InputRecipe &recipe);
+cv::Mat input_view(const cv::Mat &bgr, const Preprocessing &preprocessing);
 
 // 8-bit BGR side x side -> out[side][side][3]: one image of a channels-last batch.
-void write_input(const cv::Mat &view, const InputRecipe &recipe, float *out);
+void write_input(const cv::Mat &view, const Preprocessing &preprocessing, float *out);
 
 }  // namespace imagehash::vision

@@ -11,7 +11,7 @@
 
 #include <opencv2/core.hpp>
 
-#include "vision/api.h"
+#include "vision/types.h"
 
 namespace imagehash::vision {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "vision/api.h"
+#include "vision/types.h"
 #include "vision/perceptual/pillow.h"
 
 namespace imagehash::vision {

@@ -1,20 +1,20 @@
-// The door to training and measuring: what train_hasher() and evaluate_hasher() lean on.
-#include "semantic/learn.h"
+// Training and measuring through the table of functions, as train_hasher() and api().evaluate_hasher() use it.
+#include "semantic/api.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <random>
 #include <vector>
 
-#include "vision/input/augment.h"
-#include "vision_test_images.h"
-
-namespace imagehash::vision {
+namespace imagehash::semantic {
 namespace {
+
+const Api &api() {
+    return *imagehash_semantic_api();
+}
 
 constexpr int kLength = 32, kClusters = 10, kViews = 2;
 
@@ -55,7 +55,7 @@ Pictures make_pictures(size_t count, uint64_t seed) {
 }
 
 TrainOptions quick_options(const LearnSet &set) {
-    TrainOptions options = default_options(16, set);
+    TrainOptions options = api().default_options(16, set);
     options.hidden = 64;
     options.epochs = 12;
     options.batch = 64;
@@ -71,15 +71,15 @@ struct Result {
 Result train(const LearnSet &set, const TrainOptions &options, StopFlag stop = nullptr) {
     Result result{};
     Training *training;
-    result.status = train_begin(set, options, stop, &training);
+    result.status = api().train_begin(set, options, stop, &training);
     for (bool done = false; result.status.ok() && !done;) {
         result.progress.emplace_back();
-        result.status = train_epoch(training, stop, &result.progress.back(), &done);
+        result.status = api().train_epoch(training, stop, &result.progress.back(), &done);
     }
     Bytes file{};
-    if (result.status.ok()) result.status = train_result(training, &file);
+    if (result.status.ok()) result.status = api().train_result(training, &file);
     if (result.status.ok()) result.file.assign(file.data, file.data + file.size);
-    train_free(training);
+    api().train_free(training);
     return result;
 }
 
@@ -87,10 +87,10 @@ double map_of(const std::vector<uint8_t> &file, const Pictures &queries, const P
     HasherId id;
     HasherShape shape;
     Evaluation e{};
-    if (!load_hasher(bytes_of(file), &id, &shape).ok()) return -1;
+    if (!api().load_hasher(Bytes{file.data(), file.size()}, &id, &shape).ok()) return -1;
     Status status =
-        evaluate_hasher(id, queries.set(false, true), collection.set(false, true), {}, nullptr, &e);
-    unload_hasher(id);
+        api().evaluate_hasher(id, queries.set(false, true), collection.set(false, true), {}, nullptr, &e);
+    api().unload_hasher(id);
     return status.ok() ? e.code.map : -1;
 }
 
@@ -105,10 +105,10 @@ TEST(Learn, EveryMethodGivesAHasher) {
         ASSERT_TRUE(result.status.ok()) << result.status.message;
         HasherId id;
         HasherShape shape;
-        ASSERT_TRUE(load_hasher(bytes_of(result.file), &id, &shape).ok());
+        ASSERT_TRUE(api().load_hasher(Bytes{result.file.data(), result.file.size()}, &id, &shape).ok());
         EXPECT_EQ(shape.bits, 16);
         EXPECT_EQ(shape.input, kLength);
-        unload_hasher(id);
+        api().unload_hasher(id);
         EXPECT_EQ(train(set, options).file, result.file);
         options.seed = 2;
         EXPECT_NE(train(set, options).file, result.file);
@@ -285,7 +285,7 @@ TEST(Learn, DefaultsFitSmallSets) {
         Pictures p = make_pictures(rows, 10);
         for (bool views : {false, true})
             for (bool labels : {false, true}) {
-                TrainOptions options = default_options(8, p.set(views, labels));
+                TrainOptions options = api().default_options(8, p.set(views, labels));
                 options.epochs = 2;
                 Result result = train(p.set(views, labels), options);
                 EXPECT_TRUE(result.status.ok()) << rows << " " << result.status.message;
@@ -296,53 +296,8 @@ TEST(Learn, DefaultsFitSmallSets) {
 TEST(Learn, EvaluationNeedsAHasher) {
     Pictures p = make_pictures(20, 11);
     Evaluation e;
-    EXPECT_FALSE(evaluate_hasher(-1, p.set(false, true), p.set(false, true), {}, nullptr, &e).ok());
-}
-
-TEST(Augment, ViewsDifferAndRepeat) {
-    Buffer jpeg = encode(".jpg", gradient(300, 200));
-    cv::Mat image = decode(bytes_of(jpeg), kAmple);
-    ViewRandom random = view_random(1, bytes_of(jpeg)), again = view_random(1, bytes_of(jpeg)),
-               other = view_random(2, bytes_of(jpeg));
-    cv::Mat previous;
-    for (int i = 0; i < 20; i++) {
-        cv::Mat view = augmented_view(image, kShippedRecipe, random);
-        ASSERT_EQ(view.size(), cv::Size(224, 224));
-        ASSERT_EQ(view.type(), CV_8UC3);
-        EXPECT_EQ(cv::norm(view, augmented_view(image, kShippedRecipe, again), cv::NORM_INF), 0);
-        EXPECT_GT(cv::norm(view, augmented_view(image, kShippedRecipe, other), cv::NORM_INF), 0);
-        EXPECT_TRUE(previous.empty() || cv::norm(view, previous, cv::NORM_INF) > 0);
-        previous = view;
-    }
-    // The smallest and the thinnest pictures have views too.
-    for (cv::Size size : {cv::Size(1, 1), cv::Size(1, 500), cv::Size(500, 2)})
-        for (int i = 0; i < 20; i++)
-            EXPECT_EQ(
-                augmented_view(cv::Mat(size, CV_8UC3, cv::Scalar(1, 2, 3)), kShippedRecipe, random).rows,
-                224);
-}
-
-TEST(Augment, ViewsAreEmbedded) {
-    std::ifstream stream(SOURCE_DIR "/models/efficientnet_lite0.pt", std::ios::binary);
-    Buffer file((std::istreambuf_iterator<char>(stream)), {});
-    NetworkId id;
-    int length;
-    char note[256];
-    ASSERT_TRUE(load_network(bytes_of(file), kShippedRecipe, &id, &length, note).ok());
-    Buffer picture = encode(".jpg", gradient(600, 500));
-    std::vector<float> views(3 * length), again(3 * length), clean(length);
-    Bytes image = bytes_of(picture);
-    Status status = embed_views(id, image, kAmple, 5, 2, views.data()), each;
-    ASSERT_TRUE(status.ok()) << status.message;
-    ASSERT_TRUE(embed(id, &image, 1, kAmple, clean.data(), &each).ok());
-    ASSERT_TRUE(embed_views(id, image, kAmple, 5, 2, again.data()).ok());
-    EXPECT_EQ(views, again);
-    EXPECT_TRUE(std::equal(clean.begin(), clean.end(), views.begin()));
-    EXPECT_FALSE(std::equal(clean.begin(), clean.end(), views.begin() + length));
-    EXPECT_FALSE(std::equal(views.begin() + length, views.begin() + 2 * length, views.begin() + 2 * length));
-    picture.resize(picture.size() / 2);
-    EXPECT_EQ(embed_views(id, bytes_of(picture), kAmple, 5, 2, views.data()).kind, ErrorKind::bad_image);
+    EXPECT_FALSE(api().evaluate_hasher(-1, p.set(false, true), p.set(false, true), {}, nullptr, &e).ok());
 }
 
 }  // namespace
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

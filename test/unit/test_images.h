@@ -1,4 +1,4 @@
-// Images for the vision tests, made in memory.
+// Images for the tests, made in memory.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,6 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
-#include "vision/api.h"
 #include "vision/codec/decode.h"
 
 namespace imagehash::vision {

@@ -1,19 +1,36 @@
-// The second door of src/vision: training and measuring hashers, for PostgreSQL (src/pg/vision_*.cpp) and for
-// the tools in models/.
-//
-// Plain types; no function throws. A training is a handle that is driven epoch by epoch, so that the caller
-// can report and look for interrupts between two of them; within one the stop flag is polled at least every
-// 200 ms of work (a batch, a block of rows, one factorisation), for embeddings of up to 2,048 values.
-// Must not include PostgreSQL, OpenCV or LibTorch.
+// Types and limits of this library, for its rooms and its callers. api.h has the functions.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <variant>
 
-#include "vision/api.h"
+#include "common/preprocessing.h"
 #include "common/status.h"
+#include "common/stop.h"
+#include "common/types.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
+
+constexpr int kMaxEmbeddingLength = 65536;
+constexpr int kShippedLength = 1280;  // values of the shipped network's embedding
+
+// A network or hasher that this process has loaded; counted from 0.
+using NetworkId = int;
+using HasherId = int;
+
+struct HasherShape {
+    int input;  // values of an embedding
+    int bits;
+};
+
+// Inputs that one forward pass of embed() takes at most. Two: measured (README.md), more of them cost more
+// each.
+constexpr int kEmbeddingBatch = 2;
+
+// What a registered network gets to end by itself once the stop flag has said so. A forward pass of any use
+// takes less.
+constexpr int kGraceSeconds = 2;
 
 // Row-major; owned by the caller, and must outlive a training that was begun with it: a training copies none
 // of it.
@@ -64,14 +81,24 @@ struct TrainOptions {
     int patience = 0;               // epochs without a better validation before it ends; 0: never
 };
 
-// The recipe that was measured best (models/README.md) for so many bits and what the set has.
-TrainOptions default_options(int bits, const LearnSet &set) noexcept;
+// An option of TrainOptions that has a name in SQL (train/train_options.cpp has the table of them).
+using TrainOptionMember = std::variant<HasherAlgorithm TrainOptions::*, int TrainOptions::*,
+                                       double TrainOptions::*, bool TrainOptions::*>;
 
-// What train_begin() checks of the options, for who wants to know before there is a row: ranges, and what the
-// options demand of each other, of the length of the embeddings and of the views a row (0: none).
-Status check_train_options(const TrainOptions &options, int length, int views) noexcept;
-// And what they demand of the number of rows. More rows than are enough are enough.
-Status check_train_rows(const TrainOptions &options, size_t rows) noexcept;
+struct TrainOption {
+    const char *name;
+    TrainOptionMember member;
+    double low, high;  // of numbers; the limits belong to it but where said otherwise
+    bool low_is_out, high_is_out;
+    const char *default_value;  // for people: it may depend on what there is to learn from (recipes.cpp)
+    const char *description;
+};
+
+constexpr int kTrainOptionCount = 15;
+
+inline bool trains_autoencoder(HasherAlgorithm algorithm) {
+    return algorithm == HasherAlgorithm::automatic || algorithm == HasherAlgorithm::autoencoder;
+}
 
 // Means over one epoch; a term with weight 0 is not computed and reads 0.
 struct TrainProgress {
@@ -89,28 +116,6 @@ struct TrainProgress {
                         // views where there are any
     bool best;          // the best epoch so far, or there is no validation split
 };
-
-struct Training;
-
-// Checks options and set (ErrorKind::bad_argument), and prepares: with start_from_itq that takes seconds.
-// *training is null unless ok. Everything random comes from the seed: the same bytes come out for the same
-// options and set, given the same LibTorch, BLAS, kind of CPU and number of threads.
-//
-// Memory beside the set: 24 bytes a weight (4 * hidden * (length + bits) of them at most), some ten batches
-// of embeddings, and where ITQ takes part 20 * length^2 bytes and 5 * bits bytes a row: for 1,280 values and
-// 256 bits about 60 MB, and 33 MB and 1.3 KB a row for ITQ.
-Status train_begin(const LearnSet &set, const TrainOptions &options, StopFlag stop,
-                   Training **training) noexcept;
-// One epoch; *done after the last, or when patience ended. ITQ and random projection are done after one call.
-Status train_epoch(Training *training, StopFlag stop, TrainProgress *progress, bool *done) noexcept;
-// The best epoch's hasher as a file of hasher.h, once train_epoch() said done; owned by the training.
-Status train_result(Training *training, Bytes *file) noexcept;
-void train_free(Training *training) noexcept;
-
-// Embeddings of a picture and of `views` augmented copies of it (augment.h): out[1 + views][length], not
-// normalised, the clean one first, as embed() gives it. The same for the same seed and image bytes.
-Status embed_views(NetworkId network, Bytes image, const Limits &limits, uint64_t seed, int views,
-                   float *out) noexcept;
 
 // How well a ranking finds the rows of the query's label. Means over the queries that have a label; NaN where
 // none has.
@@ -145,9 +150,4 @@ struct EvaluateOptions {
     const size_t *self = nullptr;
 };
 
-// Lengths must be the hasher's. Rows without a label are relevant to nothing. Memory beside the sets: the
-// codes, and 24 bytes a row of the collection for one query's ranking and 64 for the cosines.
-Status evaluate_hasher(HasherId hasher, const LearnSet &queries, const LearnSet &collection,
-                       const EvaluateOptions &options, StopFlag stop, Evaluation *out) noexcept;
-
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

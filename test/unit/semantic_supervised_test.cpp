@@ -14,21 +14,29 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <ATen/Parallel.h>
 
-#include "vision/engine.h"
-#include "common/guarded.h"
-#include "vision/input/preprocess.h"
+#include "semantic/api.h"
+#include "semantic/network/guarded.h"
 #include "semantic/network/supervised.h"
 #include "semantic/network/threads.h"
-#include "vision_test_images.h"
+#include "test_images.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 namespace {
 
-constexpr InputRecipe kTinyRecipe = {32, 32, {0, 0, 0}, {255, 255, 255}, false};
+constexpr Preprocessing kTinyPreprocessing = {32, 32, {0, 0, 0}, {255, 255, 255}, false};
 constexpr int kTinyLength = 16;
+
+using vision::Buffer;
+using vision::bytes_of;
+
+const Api &api() {
+    return *imagehash_semantic_api();
+}
 
 Buffer file_bytes(const std::string &name) {
     std::ifstream stream(SOURCE_DIR "/test/data/" + name, std::ios::binary);
@@ -44,25 +52,24 @@ TEST(Supervised, SameNumbersAsInline) {
     NetworkId inline_id, id;
     int length;
     char note[256];
-    ASSERT_TRUE(load_network(bytes_of(file), kTinyRecipe, &inline_id, &length, note).ok());
-    ASSERT_TRUE(load_registered_network(bytes_of(file), kTinyRecipe, nullptr, &id, &length, note).ok());
+    ASSERT_TRUE(api().load_network(bytes_of(file), kTinyPreprocessing, &inline_id, &length, note).ok());
+    ASSERT_TRUE(api().load_registered_network(bytes_of(file), kTinyPreprocessing, nullptr, &id, &length, note).ok());
     ASSERT_EQ(length, kTinyLength);
-    Buffer first = encode(".png", gradient(300, 400)), second = encode(".png", gradient(64, 64)),
-           bad = {1, 2};
-    const Bytes images[] = {bytes_of(first), bytes_of(bad), bytes_of(second), bytes_of(first)};
-    float expected[4 * kTinyLength], actual[4 * kTinyLength];
-    Status each[4];
-    ASSERT_TRUE(embed(inline_id, images, 4, kAmple, expected, each).ok());
-    ASSERT_TRUE(embed(id, images, 4, kAmple, actual, each).ok());
+    // More than a pass takes.
+    constexpr int kCount = 3;
+    std::vector<float> inputs(kCount * input_floats(kTinyPreprocessing));
+    for (size_t i = 0; i < inputs.size(); i++) inputs[i] = static_cast<float>(i * 7 % 256) / 255;
+    float expected[kCount * kTinyLength], actual[kCount * kTinyLength];
+    ASSERT_TRUE(api().embed(inline_id, inputs.data(), kCount, nullptr, expected).ok());
+    ASSERT_TRUE(api().embed(id, inputs.data(), kCount, nullptr, actual).ok());
     EXPECT_EQ(memcmp(expected, actual, sizeof(expected)), 0);
-    EXPECT_EQ(each[1].kind, ErrorKind::bad_image);
 }
 
 TEST(Supervised, ErrorsArrive) {
     NetworkId id;
     int length;
     char note[256];
-    Status status = load_registered_network(bytes_of({1, 2, 3}), kTinyRecipe, nullptr, &id, &length, note);
+    Status status = api().load_registered_network(bytes_of({1, 2, 3}), kTinyPreprocessing, nullptr, &id, &length, note);
     EXPECT_EQ(status.kind, ErrorKind::bad_model);
     EXPECT_THROW(run_supervised([] { throw Error(ErrorKind::bad_image, "odd"); }, nullptr), Error);
 }
@@ -117,16 +124,19 @@ TEST(Supervised, WhatEndsInTimeIsCancelled) {
     char note[256];
     Buffer file = file_bytes(name);
     Status status =
-        load_registered_network(bytes_of(file), kTinyRecipe, loads ? nullptr : always, &id, &length, note);
+        api().load_registered_network(bytes_of(file), kTinyPreprocessing, loads ? nullptr : always, &id, &length, note);
     if (loads) {
         if (!status.ok()) _exit(100);
-        ForwardPass pass(id, 1);
-        std::fill_n(pass.input(0), input_floats(kTinyRecipe), 1.0f);
-        status = guarded([&] { pass.run(1, always); });
+        // The flag says stop while the network runs, not before.
+        static bool started;
+        started = false;
+        StopFlag second_time = [] { return std::exchange(started, true); };
+        std::vector<float> input(input_floats(kTinyPreprocessing), 1.0f), embedding(kTinyLength);
+        status = api().embed(id, input.data(), 1, second_time, embedding.data());
     }
     if (status.kind != ErrorKind::abandoned) _exit(101);
     file = file_bytes("tiny_network.pt");
-    status = load_registered_network(bytes_of(file), kTinyRecipe, nullptr, &id, &length, note);
+    status = api().load_registered_network(bytes_of(file), kTinyPreprocessing, nullptr, &id, &length, note);
     if (status.kind != ErrorKind::abandoned) _exit(102);
     exit(0);
 }
@@ -139,4 +149,4 @@ TEST(SupervisedDeathTest, WhatDoesNotEndIsAbandoned) {
 }
 
 }  // namespace
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

@@ -13,7 +13,7 @@
 #include "semantic/train/retrieval.h"
 #include "common/status.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 namespace {
 
 constexpr int kLength = 32, kClusters = 20;
@@ -78,7 +78,7 @@ Classifier make_classifier() {
 }
 
 ErrorKind kind_of_failure(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
-                          const StopFunction &stop = {}) {
+                          StopFlag stop = nullptr) {
     try {
         train_autoencoder(set, classifier, options, {}, stop);
     } catch (const Error &e) {
@@ -162,8 +162,9 @@ TEST(Trainer, SameSeedSameBytes) {
 
 TEST(Trainer, StopCancels) {
     Collection c = make_collection(500, 6);
-    int polls = 0;
-    EXPECT_EQ(kind_of_failure(unlabelled(c.view()), nullptr, quick_options(), [&] { return ++polls > 7; }),
+    static int polls;
+    polls = 0;
+    EXPECT_EQ(kind_of_failure(unlabelled(c.view()), nullptr, quick_options(), [] { return ++polls > 7; }),
               ErrorKind::cancelled);
     EXPECT_EQ(polls, 8);  // once a block of rows at first, then once a batch
     EXPECT_THROW(itq(c.view(), 16, 1, 50, [] { return true; }), Error);
@@ -209,4 +210,4 @@ TEST(Baselines, AreReproducible) {
 }
 
 }  // namespace
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

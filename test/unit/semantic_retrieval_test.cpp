@@ -9,7 +9,7 @@
 
 #include "common/status.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 namespace {
 
 // Collection at distances 0, 1, 2, 3 from the query 0x00, not in that order.
@@ -190,4 +190,4 @@ TEST(Retrieval, RefusesWhatCannotBeCompared) {
 }
 
 }  // namespace
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

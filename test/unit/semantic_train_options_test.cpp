@@ -1,5 +1,6 @@
 // The table of options: what it allows, a training takes, and nothing else; what it says of defaults is what
 // they are.
+#include "semantic/api.h"
 #include "semantic/train/train_options.h"
 
 #include <gtest/gtest.h>
@@ -12,8 +13,12 @@
 #include <string>
 #include <vector>
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 namespace {
+
+const Api &api() {
+    return *imagehash_semantic_api();
+}
 
 constexpr int kLength = 16, kRows = 40;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -39,13 +44,13 @@ Status train(const TrainOptions &options) {
     for (int i = 0; i < kRows; i++) labels[i] = i % 3;
     LearnSet set = {embeddings.data(), kRows, kLength, nullptr, 0, labels.data()};
     Training *training;
-    Status status = train_begin(set, options, nullptr, &training);
+    Status status = api().train_begin(set, options, nullptr, &training);
     TrainProgress progress;
     bool done = false;
     Bytes file;
-    if (status.ok()) status = train_epoch(training, nullptr, &progress, &done);
-    if (status.ok() && done) status = train_result(training, &file);
-    train_free(training);
+    if (status.ok()) status = api().train_epoch(training, nullptr, &progress, &done);
+    if (status.ok() && done) status = api().train_result(training, &file);
+    api().train_free(training);
     return status;
 }
 
@@ -72,7 +77,7 @@ TEST(TrainOptions, EndsOfEveryRangeTrain) {
         for (double value : {low, high}) {
             TrainOptions options = quick_options();
             put(options, option, value);
-            Status status = check_train_options(options, kLength, 1);
+            Status status = api().check_train_options(options, kLength, 1);
             EXPECT_TRUE(status.ok()) << option.name << " " << value << ": " << status.message;
             if (options.batch > kRows) continue;
             if (options.dropout == 0) options.contrastive_weight = 0;
@@ -96,7 +101,7 @@ TEST(TrainOptions, NothingBeyondARangeIsTaken) {
                 TrainOptions options = quick_options();
                 options.algorithm = algorithm;
                 put(options, option, value);
-                Status checked = check_train_options(options, kLength, 1), trained = train(options);
+                Status checked = api().check_train_options(options, kLength, 1), trained = train(options);
                 EXPECT_EQ(checked.kind, ErrorKind::bad_argument) << option.name << " " << value;
                 EXPECT_NE(std::string(checked.message).find(option.name), std::string::npos)
                     << checked.message;
@@ -110,7 +115,7 @@ TEST(TrainOptions, TellsWhatTheyDemandOfEachOther) {
     auto refused = [](auto change, int length = kLength, int views = 0) {
         TrainOptions options = quick_options();
         change(options);
-        Status status = check_train_options(options, length, views);
+        Status status = api().check_train_options(options, length, views);
         if (length == kLength && views == 0) {
             EXPECT_EQ(train(options).kind, status.kind) << status.message;
         }
@@ -138,10 +143,10 @@ TEST(TrainOptions, TellsHowManyRowsTheyNeed) {
     TrainOptions options = quick_options();
     options.validation_share = 0.1;
     options.batch = kRows - 4;
-    EXPECT_TRUE(check_train_rows(options, kRows).ok());
+    EXPECT_TRUE(api().check_train_rows(options, kRows).ok());
     EXPECT_TRUE(train(options).ok());
     options.batch++;
-    Status status = check_train_rows(options, kRows);
+    Status status = api().check_train_rows(options, kRows);
     EXPECT_STREQ(status.message, "too few rows for batches of 37: 40, of which 4 are held out");
     EXPECT_STREQ(train(options).message, status.message);
     // What is enough for some rows is enough for more.
@@ -149,7 +154,7 @@ TEST(TrainOptions, TellsHowManyRowsTheyNeed) {
         options.validation_share = share;
         bool was_enough = false;
         for (size_t rows = 0; rows < 3000; rows++) {
-            bool is_enough = check_train_rows(options, rows).ok();
+            bool is_enough = api().check_train_rows(options, rows).ok();
             EXPECT_TRUE(is_enough || !was_enough) << rows;
             was_enough = is_enough;
         }
@@ -160,7 +165,7 @@ TEST(TrainOptions, TellsHowManyRowsTheyNeed) {
 // Where the text is a number, or begins with one that holds for many rows without labels and views.
 TEST(TrainOptions, DefaultsAreAsTheySay) {
     LearnSet set = {nullptr, 5000, kLength, nullptr, 0, nullptr};
-    TrainOptions options = default_options(64, set);
+    TrainOptions options = api().default_options(64, set);
     int compared = 0;
     for (const TrainOption &option : kTrainOptions) {
         if (!is_number(option)) continue;
@@ -183,4 +188,4 @@ TEST(TrainOptions, DefaultsAreAsTheySay) {
 }
 
 }  // namespace
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

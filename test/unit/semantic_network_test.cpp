@@ -9,14 +9,22 @@
 #include <filesystem>
 #include <fstream>
 
-#include "vision/codec/decode.h"
+#include "semantic/api.h"
+#include "semantic/network/guarded.h"
 #include "semantic/network/network.h"
-#include "vision/input/preprocess.h"
 #include "semantic/network/threads.h"
-#include "vision_test_images.h"
+#include "test_images.h"
+#include "vision/api.h"
+#include "vision/input/preprocess.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 namespace {
+
+using namespace vision;
+
+const Api &api() {
+    return *imagehash_semantic_api();
+}
 
 const Buffer &network_bytes() {
     static const Buffer bytes = [] {
@@ -36,20 +44,20 @@ int thread_count() {
 }
 
 std::vector<float> input_of(const cv::Mat &image) {
-    std::vector<float> input(input_floats(kShippedRecipe));
-    write_input(input_view(image, kShippedRecipe), kShippedRecipe, input.data());
+    std::vector<float> input(input_floats(kShippedPreprocessing));
+    write_input(input_view(image, kShippedPreprocessing), kShippedPreprocessing, input.data());
     return input;
 }
 
-TEST(Network, FastWayEqualsPlain) {
-    Network network(bytes_of(network_bytes()), kShippedRecipe);
+TEST(Network, FastBackendEqualsPlain) {
+    Network network(bytes_of(network_bytes()), kShippedPreprocessing);
     EXPECT_EQ(network.note(), "");
     std::vector<float> input = input_of(gradient(300, 400)), embedding(kShippedLength);
     network.embed(input.data(), 1, embedding.data());
 
     torch::jit::Module plain = load_plain_module(bytes_of(network_bytes()));
     at::NoGradGuard no_grad;
-    at::Tensor tensor = torch::from_blob(input.data(), {1, kShippedRecipe.side, kShippedRecipe.side, 3})
+    at::Tensor tensor = torch::from_blob(input.data(), {1, kShippedPreprocessing.side, kShippedPreprocessing.side, 3})
                             .permute({0, 3, 1, 2})
                             .contiguous();
     at::Tensor expected = plain.forward({tensor}).toTensor();
@@ -59,7 +67,7 @@ TEST(Network, FastWayEqualsPlain) {
 }
 
 TEST(Network, BatchEqualsSingles) {
-    Network network(bytes_of(network_bytes()), kShippedRecipe);
+    Network network(bytes_of(network_bytes()), kShippedPreprocessing);
     std::vector<float> both = input_of(gradient(300, 400)), second = input_of(gradient(640, 256));
     both.insert(both.end(), second.begin(), second.end());
     std::vector<float> batch(2 * kShippedLength), single(kShippedLength);
@@ -68,43 +76,43 @@ TEST(Network, BatchEqualsSingles) {
     // Where a batch does not give the same bits, images go one by one.
     float tolerance = network.batch() == kEmbeddingBatch ? 0 : 1e-4;
     for (int i = 0; i < kShippedLength; i++) EXPECT_NEAR(batch[kShippedLength + i], single[i], tolerance);
-    EXPECT_TRUE(network.batch() == kEmbeddingBatch || network.way() != std::string("xnnpack"));
+    EXPECT_TRUE(network.batch() == kEmbeddingBatch || network.backend() != std::string("xnnpack"));
 }
 
-// Bad images in between move nothing to another place.
-TEST(Network, ImagesKeepTheirPlaces) {
+TEST(Network, InputsKeepTheirPlaces) {
     NetworkId network;
     int length;
     char note[256];
-    ASSERT_TRUE(load_network(bytes_of(network_bytes()), kShippedRecipe, &network, &length, note).ok());
-    Buffer first = encode(".png", gradient(300, 400)), second = encode(".png", gradient(640, 256)),
-           bad = {1, 2};
-    const Bytes images[] = {bytes_of(bad),    bytes_of(first), bytes_of(bad),   bytes_of(second),
-                            bytes_of(second), bytes_of(first), bytes_of(second)};
-    constexpr int kCount = 7;
-    Status each[kCount], status;
-    std::vector<float> all(kCount * length), alone(length);
-    ASSERT_TRUE(embed(network, images, kCount, kAmple, all.data(), each).ok());
+    ASSERT_TRUE(api().load_network(bytes_of(network_bytes()), kShippedPreprocessing, &network, &length, note).ok());
+    ASSERT_EQ(length, kShippedLength);
+    const std::vector<float> inputs[] = {input_of(gradient(300, 400)), input_of(gradient(640, 256)),
+                                         input_of(gradient(100, 90))};
+    constexpr int kCount = 3;
+    std::vector<float> together, all(kCount * length), alone(length);
+    for (const auto &input : inputs) together.insert(together.end(), input.begin(), input.end());
+    ASSERT_TRUE(api().embed(network, together.data(), kCount, nullptr, all.data()).ok());
     for (int i = 0; i < kCount; i++) {
-        ASSERT_TRUE(embed(network, images + i, 1, kAmple, alone.data(), &status).ok());
-        EXPECT_EQ(each[i].ok(), images[i].size > 2);
-        EXPECT_EQ(status.ok(), each[i].ok());
+        ASSERT_TRUE(api().embed(network, inputs[i].data(), 1, nullptr, alone.data()).ok());
         EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + i * length)) << i;
     }
+    Status status = api().embed(network, together.data(), kCount, [] { return true; }, all.data());
+    EXPECT_EQ(status.kind, ErrorKind::cancelled);
 }
 
 // Tests about threads run in a process of their own, where no other test has started any: step that failed,
 // or 0.
 int first_step_that_starts_a_thread() {
-    if (!quiet_vision_libraries().ok() || thread_count() != 1) return 1;
-    Network network(bytes_of(network_bytes()), kShippedRecipe);
+    const vision::Api &images = *imagehash_vision_api();
+    if (!images.start().ok() || !api().start().ok() || thread_count() != 1) return 1;
+    Network network(bytes_of(network_bytes()), kShippedPreprocessing);
     if (thread_count() != 1) return 2;
     std::vector<float> embedding(kShippedLength);
     network.embed(input_of(gradient(300, 400)).data(), 1, embedding.data());
     if (thread_count() != 1) return 3;
     decode(bytes_of(encode(".jpg", gradient(2000, 1500))), kAmple, 256);
     if (thread_count() != 1) return 4;
-    return settle_before_fork().ok() && thread_count() == 1 ? 0 : 5;
+    if (!images.settle_before_fork().ok() || !api().settle_before_fork().ok()) return 5;
+    return thread_count() == 1 ? 0 : 6;
 }
 
 // What a preloading postmaster does: afterwards it must be as single-threaded as a C program.
@@ -115,7 +123,7 @@ TEST(ThreadsDeathTest, LoadingStartsNone) {
 
 // Signals that the worker threads do not block, -1 if there are no workers.
 int unblocked_signals_of_workers() {
-    Network network(bytes_of(network_bytes()), kShippedRecipe);
+    Network network(bytes_of(network_bytes()), kShippedPreprocessing);
     std::vector<float> input = input_of(gradient(300, 400)), one(kShippedLength), two(kShippedLength);
     network.embed(input.data(), 1, one.data());
     use_threads(2);
@@ -143,45 +151,22 @@ TEST(ThreadsDeathTest, WorkersBlockSignals) {
     EXPECT_EXIT(_exit(unblocked_signals_of_workers()), testing::ExitedWithCode(0), "");
 }
 
+TEST(Guarded, KnowsLibTorch) {
+    EXPECT_STREQ(guarded([] { TORCH_CHECK(false, "from LibTorch"); }).message, "from LibTorch");
+    EXPECT_EQ(guarded([] { TORCH_CHECK(false, "you tried to allocate memory"); }).kind, ErrorKind::out_of_memory);
+    EXPECT_STREQ(guarded([] { throw std::runtime_error("ordinary"); }).message, "ordinary");
+}
+
 TEST(Network, DamagedFilesAreErrors) {
     Buffer part(network_bytes().begin(), network_bytes().begin() + 100000);
-    EXPECT_THROW(Network(bytes_of(part), kShippedRecipe), Error);
-    EXPECT_THROW(Network(bytes_of({1, 2, 3}), kShippedRecipe), Error);
+    EXPECT_THROW(Network(bytes_of(part), kShippedPreprocessing), Error);
+    EXPECT_THROW(Network(bytes_of({1, 2, 3}), kShippedPreprocessing), Error);
     char note[256];
     NetworkId id;
     int length;
-    Status status = load_network(bytes_of(part), kShippedRecipe, &id, &length, note);
+    Status status = api().load_network(bytes_of(part), kShippedPreprocessing, &id, &length, note);
     EXPECT_EQ(status.kind, ErrorKind::bad_model);
 }
 
-TEST(Engine, ImageToHash) {
-    char note[256];
-    NetworkId id;
-    int length;
-    ASSERT_TRUE(load_network(bytes_of(network_bytes()), kShippedRecipe, &id, &length, note).ok());
-    EXPECT_EQ(length, kShippedLength);
-    Buffer image = encode(".jpg", gradient(900, 600));
-    Bytes images[] = {bytes_of(image), {image.data(), 100}, bytes_of(image)};
-    std::vector<float> embeddings(3 * kShippedLength);
-    Status each[3];
-    Status status = embed(id, images, 3, kAmple, embeddings.data(), each);
-    EXPECT_TRUE(status.ok()) << status.message;
-    EXPECT_TRUE(each[0].ok() && each[2].ok());
-    EXPECT_EQ(each[1].kind, ErrorKind::bad_image);
-    EXPECT_EQ(memcmp(&embeddings[0], &embeddings[2 * kShippedLength], kShippedLength * sizeof(float)), 0);
-    ASSERT_TRUE(embed(id, images, 1, {1000, 1 << 30}, embeddings.data(), each).ok());
-    EXPECT_EQ(each[0].kind, ErrorKind::too_large);
-
-    ImageInfo info;
-    ASSERT_TRUE(image_info(bytes_of(image), &info).ok());
-    EXPECT_STREQ(info.format, "jpeg");
-    EXPECT_EQ(info.width, 900);
-
-    uint8_t code[kMaxPerceptualBytes];
-    EXPECT_TRUE(perceptual_hash(bytes_of(image), PerceptualHash::average, 8, kAmple, code).ok());
-    EXPECT_EQ(perceptual_hash(bytes_of(image), PerceptualHash::average, 9, kAmple, code).kind,
-              ErrorKind::bad_argument);
-}
-
 }  // namespace
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic

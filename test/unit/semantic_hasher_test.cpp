@@ -11,7 +11,7 @@
 
 #include "common/status.h"
 
-namespace imagehash::vision {
+namespace imagehash::semantic {
 namespace {
 
 LinearLayer random_layer(int in, int out, std::mt19937 &random) {
@@ -237,4 +237,4 @@ TEST(Hasher, RejectsLayersThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace imagehash::vision
+}  // namespace imagehash::semantic
