@@ -10,6 +10,10 @@
 #include "pg/server/libraries.h"
 #include "pg/server/settings.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 extern "C" {
 #include "utils/resowner.h"
 PG_MODULE_MAGIC;
@@ -17,6 +21,23 @@ PGDLLEXPORT void _PG_init();
 }
 
 using namespace imagehash;
+
+// Loading frees large blocks. As holes in the heap they would be filled by the sessions, each of which would copy the pages
+// of many holes: 26 MB after some images. So while libraries are loaded, malloc() maps large blocks one by one, and they are
+// gone when freed: 13 MB (bench/RESULTS.md). In sessions it must not: the activations of a network would cost a page
+// fault every 4 kB. The size there is above the shipped network's largest activation, and one that glibc raises its
+// limit to by itself.
+constexpr int kMappedWhilePreloading = 128 * 1024, kMappedInSessions = 16 * 1024 * 1024;
+
+static void map_blocks_from(int bytes) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+    mallopt(M_MMAP_THRESHOLD, bytes);
+    mallopt(M_TRIM_THRESHOLD, 2 * bytes);
+#else
+    (void)bytes;
+#endif
+}
 
 static void warn_of(const Status &status) {
     if (!status.ok()) pg::report_status(WARNING, status, nullptr);
@@ -38,13 +59,14 @@ static void preload_shipped() {
 // A missing library or a damaged model must not keep the server down: a WARNING now, an ERROR in the session that
 // needs it.
 static void preload_libraries() {
-    const vision::Api *vision = pg::is_preloaded("vision") ? pg::load_vision(WARNING) : nullptr;
-    const semantic::Api *semantic = pg::is_preloaded("semantic") ? pg::load_semantic(WARNING) : nullptr;
+    const bool wants_vision = pg::is_preloaded("vision"), wants_semantic = pg::is_preloaded("semantic");
+    if (!wants_vision && !wants_semantic) return;
+    map_blocks_from(kMappedWhilePreloading);
+    const vision::Api *vision = wants_vision ? pg::load_vision(WARNING) : nullptr;
+    const semantic::Api *semantic = wants_semantic ? pg::load_semantic(WARNING) : nullptr;
     if (vision) warn_of(vision->settle_before_fork());
-    if (semantic) {
-        preload_shipped();
-        warn_of(semantic->settle_before_fork());
-    }
+    if (semantic) preload_shipped();
+    map_blocks_from(kMappedInSessions);
 }
 
 extern "C" void _PG_init() {

@@ -3,8 +3,6 @@
 // PostgreSQL runs one thread a session, so nothing here is locked. Each function is one guarded() call.
 #include "semantic/api.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -257,29 +255,6 @@ Status describe(NetworkId id, Fact facts[kMaxFacts], int *count) noexcept {
     return guarded([&] { *count = write_facts(*at(loaded().networks, id, "network").network, facts); });
 }
 
-// Loading leaves holes in the heap. A child that got its activations from many of them, the size that fits best each,
-// would touch three times the memory of a forward pass. So the holes are given back to the system and then taken, never
-// to be used: children take memory from the end of the heap, the same for each pass.
-Status settle_before_fork() noexcept {
-#ifdef __GLIBC__
-    malloc_trim(0);
-    constexpr size_t kLargestHole = 16 << 20, kSmallestHole = 16 << 10;
-    for (size_t size = kLargestHole; size >= kSmallestHole; size /= 2) {
-        for (;;) {
-            struct mallinfo2 before = mallinfo2();
-            void *block = malloc(size);
-            struct mallinfo2 after = mallinfo2();
-            bool was_hole = before.keepcost == after.keepcost && before.arena == after.arena &&
-                            before.hblkhd == after.hblkhd;
-            if (was_hole) continue;
-            free(block);
-            break;
-        }
-    }
-#endif
-    return make_status(ErrorKind::none, "");
-}
-
 constexpr Api kApi = {
     kApiVersion,     start,
     load_network,    load_registered_network,
@@ -291,7 +266,6 @@ constexpr Api kApi = {
     train_begin,     train_epoch,
     train_result,    train_free,
     evaluate_hasher, describe,
-    settle_before_fork,
 };
 
 }  // namespace

@@ -96,10 +96,6 @@ struct Api {
 
     // Version of LibTorch, and how the network runs: facts[0] to facts[*count - 1].
     Status (*describe)(NetworkId network, Fact facts[kMaxFacts], int *count) noexcept;
-
-    // For a process that forks, once its networks are loaded: gives back the memory that loading left behind, so
-    // that children share pages and copy few. Starts no thread.
-    Status (*settle_before_fork)() noexcept;
 };
 
 }  // namespace imagehash::semantic
