@@ -1,4 +1,4 @@
-// JPEGs at an eighth of their size by way of the filter: the pixels and the errors of libjpeg alone.
+// JPEGs at 1/8 scale: with the filters, pixels and errors are those of libjpeg alone.
 #include <algorithm>
 #include <csetjmp>
 #include <cstdio>
@@ -19,7 +19,7 @@ namespace imagehash::vision {
 namespace {
 
 struct Form {
-    int across = 2, down = 2;  // how luma is sampled, chroma once
+    int h_samp = 2, v_samp = 2;  // sampling factors of luma; those of chroma are 1
     J_COLOR_SPACE space = JCS_YCbCr;
     int quality = 90, restart = 0;
     bool progressive = false, optimised = false;
@@ -31,7 +31,7 @@ J_COLOR_SPACE given_space(J_COLOR_SPACE stored) {
     return stored == JCS_CMYK || stored == JCS_YCCK ? JCS_CMYK : JCS_RGB;
 }
 
-// Samples of a picture with noise, so that codes of all lengths occur.
+// A picture with noise, so that Huffman codes of all lengths occur.
 Buffer jpeg_of(int width, int height, const Form &form) {
     const J_COLOR_SPACE given = given_space(form.space);
     const int components = given == JCS_GRAYSCALE ? 1 : (given == JCS_RGB ? 3 : 4);
@@ -39,8 +39,8 @@ Buffer jpeg_of(int width, int height, const Form &form) {
     jpeg_compress_struct &jpeg = file.jpeg;
     jpeg_set_colorspace(&jpeg, form.space);
     jpeg_set_quality(&jpeg, form.quality, TRUE);
-    jpeg.comp_info[0].h_samp_factor = form.across;
-    jpeg.comp_info[0].v_samp_factor = form.down;
+    jpeg.comp_info[0].h_samp_factor = form.h_samp;
+    jpeg.comp_info[0].v_samp_factor = form.v_samp;
     jpeg.restart_interval = static_cast<unsigned>(form.restart);
     jpeg.optimize_coding = form.optimised ? TRUE : FALSE;
     if (form.progressive) jpeg_simple_progression(&jpeg);
@@ -78,7 +78,7 @@ bool same_pixels(const cv::Mat &a, const cv::Mat &b) {
     return a.size() == b.size() && (a.empty() || cv::norm(a, b, cv::NORM_INF) == 0);
 }
 
-// Of damaged files too, in which markers may lie anywhere.
+// Works for damaged files too, in which markers may lie anywhere.
 bool is_progressive(const Buffer &jpeg) {
     constexpr uint8_t kSof2[] = {0xff, 0xc2};
     return std::search(jpeg.begin(), jpeg.end(), std::begin(kSof2), std::end(kSof2)) != jpeg.end();
@@ -88,7 +88,7 @@ void jump(j_common_ptr jpeg) {
     longjmp(*static_cast<jmp_buf *>(jpeg->client_data), 1);
 }
 
-// What libjpeg makes of an image at an eighth if it is let go on whatever it meets. Empty if it will not.
+// What libjpeg decodes at 1/8 scale if it continues after each warning. Empty if it fails.
 cv::Mat tolerantly_decoded(const Buffer &image, int width, int height) {
     cv::Mat pixels(height, width, CV_8UC3);
     jpeg_decompress_struct jpeg;
@@ -121,8 +121,9 @@ cv::Mat tolerantly_decoded(const Buffer &image, int width, int height) {
     return pixels;
 }
 
-// Compares both ways at an eighth; true if the filter was used. They differ where libjpeg fails on a scan of
-// which nothing is used; then the pixels are those that it makes of the others.
+// Decodes at 1/8 scale with and without the filters, and compares; true if a filter was used. The results
+// differ if libjpeg fails on a scan that the filter drops: then the pixels are those that libjpeg makes of
+// the other scans.
 bool compare(const Buffer &jpeg) {
     ImageHeader header;
     try {
@@ -155,12 +156,12 @@ const Form kForms[] = {{1, 1, JCS_YCbCr, 90, 0, false, false, "4:4:4"},
                        {4, 1, JCS_YCbCr, 90, 0, false, false, "4:1:1"},
                        {4, 2, JCS_YCbCr, 90, 0, false, false, "4:1:0"},
                        {1, 1, JCS_GRAYSCALE, 90, 0, false, false, "grey"},
-                       {2, 2, JCS_GRAYSCALE, 90, 0, false, false, "grey, sampled oddly"},
+                       {2, 2, JCS_GRAYSCALE, 90, 0, false, false, "grey, sampling factors of 2"},
                        {1, 1, JCS_RGB, 90, 0, false, false, "RGB"},
                        {1, 1, JCS_CMYK, 90, 0, false, false, "CMYK"},
                        {2, 2, JCS_YCCK, 90, 0, false, false, "YCCK"}};
 
-// By what is linked; see decode_jpeg.cpp.
+// As in decode_jpeg.cpp: colors are known of libjpeg-turbo only.
 #ifdef LIBJPEG_TURBO_VERSION
 constexpr bool kTurbo = true;
 #else
@@ -169,7 +170,7 @@ constexpr bool kTurbo = false;
 
 bool is_filtered_everywhere(const Form &form) {
     if (!kTurbo && !form.progressive) return form.space == JCS_GRAYSCALE;
-    return form.space == JCS_GRAYSCALE || (form.space == JCS_YCbCr && form.across == form.down);
+    return form.space == JCS_GRAYSCALE || (form.space == JCS_YCbCr && form.h_samp == form.v_samp);
 }
 
 TEST(JpegFilter, PixelsAreThoseOfLibjpeg) {
@@ -194,7 +195,7 @@ TEST(JpegFilter, PixelsAreThoseOfLibjpeg) {
                         }
 }
 
-TEST(JpegFilter, LargePhotosAreFilteredUnasked) {
+TEST(JpegFilter, LargePhotosAreFilteredByDefault) {
     Buffer jpeg = jpeg_of(1024, 768, {});
     ImageHeader header = read_header(bytes_of(jpeg));
     for (int factor : {1, 2, 4, 8}) {
@@ -204,7 +205,7 @@ TEST(JpegFilter, LargePhotosAreFilteredUnasked) {
     }
 }
 
-// Of files cut anywhere, with an end-of-image marker put behind what is left.
+// Files are cut anywhere, and an EOI marker is added.
 TEST(JpegFilter, TruncatedFilesFailAsBefore) {
     for (Form form : kForms)
         for (int restart : {0, 3})
@@ -244,10 +245,10 @@ TEST(JpegFilter, DamagedFilesDecodeAsBefore) {
     EXPECT_GT(filtered, kTurbo ? 1000 : 300);
 }
 
-// A scan that is left out may hold what it wants; one that is used may not.
-TEST(JpegFilter, OfAProgressiveImageOnlyUsedScansMatter) {
+// A scan that is dropped may be damaged; a scan that is needed may not.
+TEST(JpegFilter, OnlyNeededScansOfAProgressiveImageMatter) {
     Form form;
-    form.across = form.down = 1;
+    form.h_samp = form.v_samp = 1;
     form.progressive = true;
     Buffer whole = jpeg_of(90, 70, form);
     cv::Mat sound = decoded(whole, read_header(bytes_of(whole)), 8, false).pixels;
@@ -269,7 +270,7 @@ TEST(JpegFilter, OfAProgressiveImageOnlyUsedScansMatter) {
     }
 }
 
-// libjpeg smooths an image whose last scans are not there.
+// libjpeg smooths an image whose last scans are missing.
 TEST(JpegFilter, UnfinishedProgressiveImagesAreLeftToLibjpeg) {
     Form form;
     form.progressive = true;

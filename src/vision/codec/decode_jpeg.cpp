@@ -1,7 +1,7 @@
-// See decode_jpeg.h.
+// Runs libjpeg over a Job, and at 1/8 scale the filters before it.
 //
-// libjpeg reports errors by longjmp: between setjmp and the end of run() no frame of ours holds an object
-// with a destructor, and what outlives the jump lies in Job.
+// libjpeg reports errors by longjmp. Between setjmp and the end of run() no frame of ours may hold an object
+// with a destructor; what outlives the jump lies in Job.
 #include "vision/codec/decode_jpeg.h"
 
 #include <algorithm>
@@ -10,7 +10,10 @@
 #include <cstring>
 #include <string>
 
-#include "vision/codec/jpeg_parts.h"
+#include "vision/codec/jpeg_color.h"
+#include "vision/codec/jpeg_dc_filter.h"
+#include "vision/codec/jpeg_remainder.h"
+#include "vision/codec/jpeg_scan_filter.h"
 
 extern "C" {
 #include <jpeglib.h>
@@ -22,25 +25,25 @@ namespace imagehash::vision {
 
 namespace {
 
-// Where a filter's tables are made in less time than it saves.
-constexpr int64_t kFilterPixels = 1 << 18;
+// In smaller images building the filter's tables takes longer than the filter saves.
+constexpr int64_t kMinFilteredPixels = 1 << 18;
 
-// Other libraries than libjpeg-turbo round some colors otherwise (IJG's from version 9).
+// jpeg_color.h has the colors of libjpeg-turbo; IJG's library rounds some otherwise from version 9 on.
 #ifdef LIBJPEG_TURBO_VERSION
-constexpr bool kColorsAreKnown = true;
+constexpr bool kHasColorsOfTurbo = true;
 #else
-constexpr bool kColorsAreKnown = false;
+constexpr bool kHasColorsOfTurbo = false;
 #endif
 
-enum class Outcome { done, in_parts, failed, out_of_memory, stopped, other_size };
+enum class Outcome { done, dc_only, failed, out_of_memory, stopped, other_size };
 
-// A JPEG that was not decoded as it is.
-struct Parts {
-    FilteredScan scan;
+// What the filters made of a JPEG.
+struct Filtered {
+    DcOnlyScan dc_only;
     bool grey = false;
-    int repeat = 1, repeat_rows = 1;  // pixels for which a sample of chroma stands
-    int rest_factor = 0;              // by which the rest is to be reduced; 0: there is none
-    FilteredScans scans;
+    int h_expand = 1, v_expand = 1;  // columns and rows of pixels for which a sample of chroma stands
+    int remainder_factor = 0;        // the remainder is decoded at 1/remainder_factor scale; 0: there is none
+    NeededScans scans;
 };
 
 struct Job {
@@ -53,11 +56,10 @@ struct Job {
     Outcome outcome;
     char message[JMSG_LENGTH_MAX];
 
-    // What is decoded, and where to.
     Bytes image;
     int factor;
-    bool raw;      // two samples a pixel, as they are
-    Parts *parts;  // null: libjpeg shall do everything
+    bool raw;            // two components, not converted to a color
+    Filtered *filtered;  // null: libjpeg decodes the whole file
     uint8_t *rows;
     size_t stride;
     int width, height;
@@ -78,8 +80,8 @@ void on_error(j_common_ptr jpeg) {
     leave(jpeg, jpeg->err->msg_code == JERR_OUT_OF_MEMORY ? Outcome::out_of_memory : Outcome::failed);
 }
 
-// Of these libjpeg only warns, and invents the pixels that it did not find. Its other warnings (stray bytes
-// between segments, odd header values) leave the picture as it is.
+// True for the warnings after which libjpeg makes up pixels that it did not find. Its other warnings (stray
+// bytes between segments, odd header values) leave the picture as it is.
 bool invents_pixels(int warning) {
     return warning == JWRN_HIT_MARKER || warning == JWRN_JPEG_EOF || warning == JWRN_MUST_RESYNC ||
            warning == JWRN_HUFF_BAD_CODE || warning == JWRN_ARITH_BAD_CODE;
@@ -96,18 +98,18 @@ void on_progress(j_common_ptr jpeg) {
 }
 
 // a * b / 255, rounded to nearest.
-uint8_t product(int a, int b) {
+uint8_t product_of_fractions(int a, int b) {
     int sum = a * b + 128;
     return static_cast<uint8_t>((sum + (sum >> 8)) >> 8);
 }
 
-// One row of CMYK, as Pillow converts it. Adobe's programs store 255 for no ink, and say in a marker that it
-// was them.
+// One row of CMYK, as Pillow converts it. Adobe's programs store 255 for no ink, and add a marker of their
+// own.
 void cmyk_to_bgr(const uint8_t *cmyk, uint8_t *bgr, int width, bool inverted) {
     int flip = inverted ? 0 : 255;
     for (int x = 0; x < width; x++, cmyk += 4, bgr += 3) {
         int light = cmyk[3] ^ flip;
-        for (int c = 0; c < 3; c++) bgr[2 - c] = product(cmyk[c] ^ flip, light);
+        for (int c = 0; c < 3; c++) bgr[2 - c] = product_of_fractions(cmyk[c] ^ flip, light);
     }
 }
 
@@ -119,8 +121,8 @@ void rgb_to_bgr(uint8_t *row, int width) {
     }
 }
 
-// The size in pixels of what a block becomes.
-int scaled_size(const jpeg_component_info &component) {
+// The side in pixels of a scaled block; 0 if it is not square.
+int scaled_block_size(const jpeg_component_info &component) {
 #if JPEG_LIB_VERSION >= 70
     return component.DCT_h_scaled_size == component.DCT_v_scaled_size ? component.DCT_h_scaled_size : 0;
 #else
@@ -128,105 +130,110 @@ int scaled_size(const jpeg_component_info &component) {
 #endif
 }
 
-JpegCodes codes_of(JHUFF_TBL *const tables[NUM_HUFF_TBLS], int place) {
-    const JHUFF_TBL *table = place >= 0 && place < NUM_HUFF_TBLS ? tables[place] : nullptr;
-    return table ? JpegCodes{table->bits, table->huffval} : JpegCodes{};
+// Null pointers if there is no such table.
+JpegHuffmanTable huffman_table(JHUFF_TBL *const tables[NUM_HUFF_TBLS], int index) {
+    const JHUFF_TBL *table = index >= 0 && index < NUM_HUFF_TBLS ? tables[index] : nullptr;
+    return table ? JpegHuffmanTable{table->bits, table->huffval} : JpegHuffmanTable{};
 }
 
-// The first scan, of a decode at an eighth; false if it has not all components, in their order.
-bool describe(jpeg_decompress_struct *jpeg, JpegScan *scan) {
+// Describes the first scan, for decoding at 1/8 scale. False if the filters cannot read it, or if it does not
+// have all components in their order.
+bool describe_scan(jpeg_decompress_struct *jpeg, JpegScan *scan) {
     if (jpeg->arith_code || jpeg->data_precision != 8 || jpeg->comps_in_scan != jpeg->num_components)
         return false;
     jpeg_calc_output_dimensions(jpeg);
-    bool one = jpeg->comps_in_scan == 1;
+    bool interleaved = jpeg->comps_in_scan > 1;
     for (int c = 0; c < jpeg->comps_in_scan; c++) {
         const jpeg_component_info &component = *jpeg->cur_comp_info[c];
-        int place = component.quant_tbl_no;
-        const JQUANT_TBL *quanta =
-            place >= 0 && place < NUM_QUANT_TBLS ? jpeg->quant_tbl_ptrs[place] : nullptr;
-        if (component.component_index != c || !quanta) return false;
+        int index = component.quant_tbl_no;
+        const JQUANT_TBL *quantization_table =
+            index >= 0 && index < NUM_QUANT_TBLS ? jpeg->quant_tbl_ptrs[index] : nullptr;
+        if (component.component_index != c || !quantization_table) return false;
         scan->component[c] = {component.component_id,
-                              one ? 1 : component.h_samp_factor,
-                              one ? 1 : component.v_samp_factor,
-                              scaled_size(component) == 1,
-                              quanta->quantval,
-                              codes_of(jpeg->dc_huff_tbl_ptrs, component.dc_tbl_no),
-                              codes_of(jpeg->ac_huff_tbl_ptrs, component.ac_tbl_no)};
+                              interleaved ? component.h_samp_factor : 1,
+                              interleaved ? component.v_samp_factor : 1,
+                              scaled_block_size(component) == 1,
+                              quantization_table->quantval,
+                              huffman_table(jpeg->dc_huff_tbl_ptrs, component.dc_tbl_no),
+                              huffman_table(jpeg->ac_huff_tbl_ptrs, component.ac_tbl_no)};
     }
     scan->components = jpeg->comps_in_scan;
-    int64_t width = 8 * (one ? 1 : jpeg->max_h_samp_factor), height = 8 * (one ? 1 : jpeg->max_v_samp_factor);
-    scan->units_a_row = (jpeg->image_width + width - 1) / width;
-    scan->rows = (jpeg->image_height + height - 1) / height;
+    int64_t width = 8 * (interleaved ? jpeg->max_h_samp_factor : 1),
+            height = 8 * (interleaved ? jpeg->max_v_samp_factor : 1);
+    scan->mcus_per_row = (jpeg->image_width + width - 1) / width;
+    scan->mcu_rows = (jpeg->image_height + height - 1) / height;
     scan->restart_interval = jpeg->restart_interval;
     return true;
 }
 
-// True if pixels can be put together from planes: grey, or YCbCr with chroma as large as luma after scaling,
-// or of means that stand for several pixels.
-bool has_planes(const jpeg_decompress_struct *jpeg, const JpegScan &scan, Parts *parts) {
-    if (!scan.component[0].mean_only) return false;
+// True if assemble() can make pixels of the image: it is grey; or YCbCr, whose chroma is DC-only like luma (a
+// sample stands for h_expand x v_expand pixels), or has as many samples as luma if libjpeg decodes it at
+// 1/remainder_factor scale.
+bool plan_assembly(const jpeg_decompress_struct *jpeg, const JpegScan &scan, Filtered *filtered) {
+    if (!scan.component[0].dc_only) return false;
     if (scan.components == 1) return jpeg->jpeg_color_space == JCS_GRAYSCALE;
-    if (!kColorsAreKnown || scan.components != 3 || jpeg->jpeg_color_space != JCS_YCbCr) return false;
+    if (!kHasColorsOfTurbo || scan.components != 3 || jpeg->jpeg_color_space != JCS_YCbCr) return false;
     const JpegComponent &y = scan.component[0], &cb = scan.component[1], &cr = scan.component[2];
-    if (y.across != jpeg->max_h_samp_factor || y.down != jpeg->max_v_samp_factor || cb.across != cr.across ||
-        cb.down != cr.down || cb.mean_only != cr.mean_only)
+    if (y.mcu_width != jpeg->max_h_samp_factor || y.mcu_height != jpeg->max_v_samp_factor ||
+        cb.mcu_width != cr.mcu_width || cb.mcu_height != cr.mcu_height || cb.dc_only != cr.dc_only)
         return false;
-    if (cb.mean_only) {
-        parts->repeat = y.across / cb.across;
-        parts->repeat_rows = y.down / cb.down;
-        return y.across % cb.across == 0 && y.down % cb.down == 0;
+    if (cb.dc_only) {
+        filtered->h_expand = y.mcu_width / cb.mcu_width;
+        filtered->v_expand = y.mcu_height / cb.mcu_height;
+        return y.mcu_width % cb.mcu_width == 0 && y.mcu_height % cb.mcu_height == 0;
     }
-    int size = scaled_size(*jpeg->cur_comp_info[1]);
-    parts->rest_factor = size == 2 ? 4 : 2;
-    return (size == 2 || size == 4) && size == scaled_size(*jpeg->cur_comp_info[2]) && cb.across == 1 &&
-           cb.down == 1 && y.across == size && y.down == size;
+    int size = scaled_block_size(*jpeg->cur_comp_info[1]);
+    filtered->remainder_factor = size == 2 ? 4 : 2;
+    return (size == 2 || size == 4) && size == scaled_block_size(*jpeg->cur_comp_info[2]) &&
+           cb.mcu_width == 1 && cb.mcu_height == 1 && y.mcu_width == size && y.mcu_height == size;
 }
 
 FilterOutcome filter_sequential(Job *job, Bytes data, const JpegScan &scan) {
     jpeg_decompress_struct *jpeg = &job->jpeg;
-    Parts *parts = job->parts;
+    Filtered *filtered = job->filtered;
     if (jpeg->Ss != 0 || jpeg->Se != DCTSIZE2 - 1 || jpeg->Ah != 0 || jpeg->Al != 0 ||
         static_cast<int>(jpeg->output_width) != job->width ||
-        static_cast<int>(jpeg->output_height) != job->height || !has_planes(jpeg, scan, parts))
+        static_cast<int>(jpeg->output_height) != job->height || !plan_assembly(jpeg, scan, filtered))
         return FilterOutcome::unchanged;
     for (int c = 0; c < scan.components; c++)
-        if (!scan.component[c].mean_codes.symbols || !scan.component[c].other_codes.symbols)
+        if (!scan.component[c].dc_table.huffval || !scan.component[c].ac_table.huffval)
             return FilterOutcome::unchanged;
-    uint8_t header[kMaxRestHeader];
+    uint8_t header[kMaxRemainderHeader];
     size_t size = 0;
-    if (parts->rest_factor) {
-        auto samples = [&](int64_t pixels) {
-            return (pixels + scan.component[0].across - 1) / scan.component[0].across;
+    if (filtered->remainder_factor) {
+        auto chroma_samples = [&](int64_t pixels) {
+            return (pixels + scan.component[0].mcu_width - 1) / scan.component[0].mcu_width;
         };
-        size = write_rest_header(scan, samples(jpeg->image_width), samples(jpeg->image_height), header);
+        size = write_remainder_header(scan, chroma_samples(jpeg->image_width),
+                                      chroma_samples(jpeg->image_height), header);
     }
-    parts->scan = filter_scan(data, scan, size, job->stop);
-    parts->grey = scan.components == 1;
-    if (parts->scan.rest) memcpy(parts->scan.rest.get(), header, size);
-    return parts->scan.outcome;
+    filtered->dc_only = decode_dc_only(data, scan, size, job->stop);
+    filtered->grey = scan.components == 1;
+    if (filtered->dc_only.remainder) memcpy(filtered->dc_only.remainder.get(), header, size);
+    return filtered->dc_only.outcome;
 }
 
-// Does without most of what follows the header, which libjpeg has read. No jump may cross this.
+// Filters what follows the header, which libjpeg has read. No longjmp may cross this: it owns memory.
 FilterOutcome filter(Job *job) {
     jpeg_decompress_struct *jpeg = &job->jpeg;
     jpeg_source_mgr *source = jpeg->src;
     JpegScan scan;
-    if (!describe(jpeg, &scan)) return FilterOutcome::unchanged;
+    if (!describe_scan(jpeg, &scan)) return FilterOutcome::unchanged;
     Bytes data{source->next_input_byte, source->bytes_in_buffer};
     if (!jpeg->progressive_mode) return filter_sequential(job, data, scan);
     if (jpeg->Ss != 0 || jpeg->Se != 0 || jpeg->Ah != 0) return FilterOutcome::unchanged;
-    FilteredScans &scans = job->parts->scans;
-    scans = filter_scans(data, scan, jpeg->Al, job->stop);
-    if (scans.outcome == FilterOutcome::thinner) {
+    NeededScans &scans = job->filtered->scans;
+    scans = drop_unneeded_scans(data, scan, jpeg->Al, job->stop);
+    if (scans.outcome == FilterOutcome::reduced) {
         source->next_input_byte = scans.data.get();
         source->bytes_in_buffer = scans.size;
-        // Of an image that is complete libjpeg smooths nothing; of one with scans left out it would.
+        // libjpeg does not smooth a complete image; it would smooth this one, which lacks scans.
         jpeg->do_block_smoothing = FALSE;
     }
     return scans.outcome;
 }
 
-// False if there are parts, and nothing else to do.
+// False if a filter has done the work of libjpeg.
 bool start(Job *job) {
     jpeg_decompress_struct *jpeg = &job->jpeg;
     jpeg_mem_src(jpeg, const_cast<unsigned char *>(job->image.data),
@@ -244,10 +251,10 @@ bool start(Job *job) {
 #else
         jpeg->out_color_space = JCS_RGB;
 #endif
-    if (job->parts && job->factor == 8) {
+    if (job->filtered && job->factor == 8) {
         FilterOutcome outcome = filter(job);
         if (outcome == FilterOutcome::stopped) leave(reinterpret_cast<j_common_ptr>(jpeg), Outcome::stopped);
-        if (outcome == FilterOutcome::thinner && !jpeg->progressive_mode) return false;
+        if (outcome == FilterOutcome::reduced && !jpeg->progressive_mode) return false;
     }
     jpeg_start_decompress(jpeg);
     return true;
@@ -281,11 +288,11 @@ void run(Job *job) {
         job->progress.progress_monitor = on_progress;
         jpeg->progress = &job->progress;
         if (!start(job)) {
-            job->outcome = Outcome::in_parts;
+            job->outcome = Outcome::dc_only;
         } else if (static_cast<int>(jpeg->output_width) == job->width &&
                    static_cast<int>(jpeg->output_height) == job->height) {
             read_rows(job);
-            // What follows the last row counts too: a marker that came too early is told of at the end.
+            // Needed after the last row too: libjpeg reports a marker that came too early only here.
             jpeg_finish_decompress(jpeg);
             job->outcome = Outcome::done;
         } else {
@@ -307,28 +314,30 @@ Job job_for(Bytes image, int factor, cv::Mat &pixels, StopFlag stop) {
     return job;
 }
 
-// False if libjpeg will not have the rest, of which everything was checked.
-bool put_together(const Parts &parts, cv::Mat &pixels, StopFlag stop) {
-    const Plane *plane = parts.scan.plane;
+// Pixels of the planes, and of the remainder, which libjpeg decodes here. False if libjpeg refuses the
+// remainder, which should not happen: the filter has checked it.
+bool assemble(const Filtered &filtered, cv::Mat &pixels, StopFlag stop) {
+    const DcPlane *plane = filtered.dc_only.plane;
     cv::Mat chroma;
-    if (parts.rest_factor) {
+    if (filtered.remainder_factor) {
         chroma.create(pixels.size(), CV_8UC2);
-        Job job = job_for({parts.scan.rest.get(), parts.scan.rest_size}, parts.rest_factor, chroma, stop);
+        Job job = job_for({filtered.dc_only.remainder.get(), filtered.dc_only.remainder_size},
+                          filtered.remainder_factor, chroma, stop);
         job.raw = true;
         run(&job);
         if (job.outcome == Outcome::stopped) throw Error(ErrorKind::cancelled, "decoding was cancelled");
         if (job.outcome != Outcome::done) return false;
     }
     for (int row = 0; row < pixels.rows; row++) {
-        const uint8_t *y = plane[0].pixels.get() + row * plane[0].width;
+        const uint8_t *y = plane[0].samples.get() + row * plane[0].width;
         uint8_t *bgr = pixels.ptr(row);
-        if (parts.grey) {
+        if (filtered.grey) {
             grey_to_bgr(y, pixels.cols, bgr);
-        } else if (parts.rest_factor) {
+        } else if (filtered.remainder_factor) {
             ycc_to_bgr(y, chroma.ptr(row), chroma.ptr(row) + 1, 2, 1, pixels.cols, bgr);
         } else {
-            int64_t at = row / parts.repeat_rows * plane[1].width;
-            ycc_to_bgr(y, plane[1].pixels.get() + at, plane[2].pixels.get() + at, 1, parts.repeat,
+            int64_t at = row / filtered.v_expand * plane[1].width;
+            ycc_to_bgr(y, plane[1].samples.get() + at, plane[2].samples.get() + at, 1, filtered.h_expand,
                        pixels.cols, bgr);
         }
     }
@@ -341,18 +350,19 @@ cv::Mat decode_jpeg(Bytes image, const ImageHeader &header, int factor, StopFlag
                     JpegFiltering *filtering) {
     cv::Mat pixels(static_cast<int>((header.height + factor - 1) / factor),
                    static_cast<int>((header.width + factor - 1) / factor), CV_8UC3);
-    JpegFiltering usual = {JpegFiltering::where_it_pays, false};
-    if (!filtering) filtering = &usual;
-    Parts parts;
-    bool pays = filtering->wanted == JpegFiltering::always ||
-                (filtering->wanted == JpegFiltering::where_it_pays && header.pixels() >= kFilterPixels);
+    JpegFiltering by_default = {JpegFiltering::where_it_pays, false};
+    if (!filtering) filtering = &by_default;
+    Filtered filtered;
+    bool may_filter = filtering->wanted == JpegFiltering::always ||
+                      (filtering->wanted == JpegFiltering::where_it_pays &&
+                       header.pixels() >= kMinFilteredPixels);
     Job job = job_for(image, factor, pixels, stop);
-    job.parts = pays ? &parts : nullptr;
+    job.filtered = may_filter ? &filtered : nullptr;
     run(&job);
-    filtering->used =
-        parts.scan.outcome == FilterOutcome::thinner || parts.scans.outcome == FilterOutcome::thinner;
-    if (job.outcome == Outcome::in_parts) {
-        if (put_together(parts, pixels, stop)) return pixels;
+    filtering->used = filtered.dc_only.outcome == FilterOutcome::reduced ||
+                      filtered.scans.outcome == FilterOutcome::reduced;
+    if (job.outcome == Outcome::dc_only) {
+        if (assemble(filtered, pixels, stop)) return pixels;
         job = job_for(image, factor, pixels, stop);
         run(&job);
     }
@@ -366,7 +376,7 @@ cv::Mat decode_jpeg(Bytes image, const ImageHeader &header, int factor, StopFlag
         case Outcome::other_size:
             throw Error(ErrorKind::bad_image, "image is not of the size that its header gives");
         case Outcome::failed:
-        case Outcome::in_parts:
+        case Outcome::dc_only:
             break;
     }
     throw Error(ErrorKind::bad_image, std::string("JPEG image cannot be decoded: ") + job.message);
