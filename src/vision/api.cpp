@@ -1,4 +1,5 @@
-// The table of functions of api.h. Each is one guarded() call; nothing is remembered between two of them.
+// Implements the functions of the table. Each is one guarded() call. Must not keep state between two calls,
+// but in Views.
 #include "vision/api.h"
 
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "vision/about.h"
 #include "vision/codec/decode.h"
+#include "vision/codec/image_header.h"
 #include "vision/guarded.h"
 #include "vision/input/augment.h"
 #include "vision/input/preprocess.h"
@@ -96,7 +98,7 @@ Status open_views(Bytes image, const Limits &limits, const Preprocessing &prepro
                   Views **views) noexcept {
     *views = nullptr;
     return guarded([&] {
-        // Twice the size: the smallest crop has 0.55 of a side, and is to be no enlargement.
+        // Twice the size, because the smallest crop has 0.55 of a side and should not be enlarged.
         cv::Mat pixels = decode(image, limits, 2 * wanted_short_side(preprocessing));
         *views = new Views{pixels, preprocessing, view_random(seed, image)};
     });
@@ -120,13 +122,13 @@ Status describe(Fact facts[kMaxFacts], int *count) noexcept {
 
 Status settle_before_fork() noexcept {
     return guarded([] {
-        // OpenCV makes its list of codecs, GDAL's drivers among them, when it decodes for the first time.
+        // OpenCV builds its list of codecs, GDAL's drivers among them, when it first decodes.
         const Preprocessing &shipped = kShippedPreprocessing;
         std::vector<uint8_t> jpeg;
         cv::imencode(".jpg", cv::Mat(shipped.side, shipped.side, CV_8UC3, cv::Scalar::all(127)), jpeg);
         std::vector<float> input(input_floats(shipped));
-        Status status =
-            write_input_of({jpeg.data(), jpeg.size()}, {INT64_MAX, INT64_MAX, nullptr}, shipped, input.data());
+        const Limits no_limits = {INT64_MAX, INT64_MAX, nullptr};
+        Status status = write_input_of({jpeg.data(), jpeg.size()}, no_limits, shipped, input.data());
         if (!status.ok()) throw Error(status.kind, status.message);
     });
 }

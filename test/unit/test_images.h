@@ -8,7 +8,10 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
+#include "common/status.h"
+#include "common/types.h"
 #include "vision/codec/decode.h"
+#include "vision/types.h"
 
 namespace imagehash::vision {
 

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "vision/codec/decode.h"
+#include "vision/codec/header_tiff.h"
+#include "vision/codec/image_header.h"
 #include "vision/guarded.h"
-#include "vision/codec/header_readers.h"
 #include "test_images.h"
 
 namespace imagehash::vision {

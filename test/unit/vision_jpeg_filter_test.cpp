@@ -13,6 +13,7 @@
 
 #include "../lib/jpeg_in_memory.h"
 #include "vision/codec/decode_jpeg.h"
+#include "vision/codec/image_header.h"
 #include "test_images.h"
 
 namespace imagehash::vision {

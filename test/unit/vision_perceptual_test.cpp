@@ -12,6 +12,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "vision/codec/decode.h"
+#include "vision/codec/image_header.h"
 #include "vision/perceptual/pdq.h"
 #include "vision/perceptual/perceptual.h"
 #include "vision/perceptual/segments.h"

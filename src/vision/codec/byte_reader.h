@@ -1,13 +1,13 @@
-// Bounds-checked reading of bytes somebody else made.
+// Bounds-checked reading of untrusted bytes.
 //
-// Everything a header reader looks at goes through here, so that no offset or length in a file can lead
-// outside it.
+// Header readers read a file only through this class, so no offset or length in a file can lead outside it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-#include "vision/types.h"
+#include "common/types.h"
 
 namespace imagehash::vision {
 
@@ -18,14 +18,14 @@ class ByteReader {
 
     size_t size() const { return size_; }
 
-    // True if `length` bytes lie at `offset`. Neither can overflow.
+    // True if the file has `length` bytes at `offset`. Any values are safe.
     bool has(uint64_t offset, uint64_t length) const { return offset <= size_ && length <= size_ - offset; }
 
     bool matches(uint64_t offset, const char *expected, size_t length) const {
         return has(offset, length) && memcmp(data_ + offset, expected, length) == 0;
     }
 
-    // Numbers; 0 where they would lie outside. Callers check with has() where 0 is a value.
+    // Numbers; 0 outside the file. Callers for which 0 is a valid number check with has().
     uint8_t u8(uint64_t offset) const { return has(offset, 1) ? data_[offset] : 0; }
     uint16_t u16(uint64_t offset) const {
         if (!has(offset, 2)) return 0;
@@ -38,14 +38,14 @@ class ByteReader {
         return big_endian_ ? first << 16 | second : second << 16 | first;
     }
 
-    // Part of the bytes, cut to what is there.
+    // A part of the bytes; shorter than `length` if the file ends before.
     Bytes slice(uint64_t offset, uint64_t length) const {
         if (offset > size_) return Bytes{data_, 0};
         uint64_t rest = size_ - offset;
         return Bytes{data_ + offset, static_cast<size_t>(length < rest ? length : rest)};
     }
 
-    // Offset of the next byte equal to `value`, size() if there is none.
+    // Offset of the next byte equal to `value`; size() if there is none.
     size_t find(uint64_t offset, uint8_t value) const {
         if (offset >= size_) return size_;
         const void *found = memchr(data_ + offset, value, size_ - offset);

@@ -1,4 +1,5 @@
-// See captured_stderr.h.
+// Points stderr at a buffer (in glibc it is a variable) and std::cerr at a stream; the destructor restores
+// both.
 #include "vision/codec/captured_stderr.h"
 
 #include <cstring>

@@ -1,11 +1,10 @@
-// Keeps what image libraries print to stderr out of the server log, and hands it to the error message
-// instead.
+// Captures what image libraries print to stderr, for the error message; otherwise it would go to the server
+// log.
 //
-// libjpeg and libpng say what is wrong with an image only on stderr, and OpenCV installs no handler of its
-// own: a table of a million slightly odd PNGs would write a million lines to the log, and "could not decode"
-// would be all a user hears. Where the C library does not let stderr be replaced (anything but glibc), only
-// std::cerr is captured. Process-wide: must only be alive on the main thread while no other thread of this
-// library runs.
+// OpenCV and libraries below it print what is wrong with an image. A million slightly odd images would write
+// a million lines to the log, and a user would read no more than "cannot be decoded". Without glibc stderr
+// cannot be replaced; then only std::cerr is captured. It is process-wide: must only be alive on the main
+// thread while no other thread of this library runs.
 #pragma once
 
 #include <cstdio>
@@ -21,7 +20,7 @@ class CapturedStderr {
     CapturedStderr(const CapturedStderr &) = delete;
     CapturedStderr &operator=(const CapturedStderr &) = delete;
 
-    // What was printed up to now; the rest of a long text is dropped.
+    // What was printed so far; the end of a long text is dropped.
     std::string text();
 
  private:

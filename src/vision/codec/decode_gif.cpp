@@ -1,10 +1,13 @@
-// See decode_gif.h. LZW as in "Graphics Interchange Format, version 89a", CompuServe 1990, appendix F.
+// LZW as in "Graphics Interchange Format, version 89a", CompuServe 1990, appendix F. Must not read beyond the
+// first frame: an animation's other frames cost nothing.
 #include "vision/codec/decode_gif.h"
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/status.h"
 #include "vision/codec/byte_reader.h"
 
 namespace imagehash::vision {
@@ -13,14 +16,14 @@ namespace {
 
 constexpr int kMaxCodes = 4096;
 
-[[noreturn]] void damaged(const std::string &how) {
-    throw Error(ErrorKind::bad_image, "GIF image is " + how);
+[[noreturn]] void throw_bad_image(const std::string &what) {
+    throw Error(ErrorKind::bad_image, "GIF image is " + what);
 }
 
-// Codes of a growing number of bits from a chain of blocks, lowest bit first.
-class Codes {
+// Reads LZW codes of a growing number of bits from a chain of sub-blocks, lowest bit first.
+class CodeReader {
  public:
-    Codes(ByteReader reader, size_t at) : reader_(reader), at_(at) {}
+    CodeReader(ByteReader reader, size_t at) : reader_(reader), at_(at) {}
 
     // -1 at the end of the data.
     int next(int bits) {
@@ -47,15 +50,15 @@ class Codes {
     int have_ = 0;
 };
 
-// The frame's pixels as indices, in the order of the file.
+// The frame's pixels as palette indices, in the order of the file.
 std::vector<uint8_t> unpack(const ByteReader &reader, const Frame &frame, StopFlag stop) {
     int root = reader.u8(frame.begin);
-    if (root < 1 || root > 8) damaged("damaged: codes of " + std::to_string(root) + " bits");
+    if (root < 1 || root > 8) throw_bad_image("damaged: codes of " + std::to_string(root) + " bits");
     size_t wanted = static_cast<size_t>(frame.width) * frame.height;
     std::vector<uint8_t> pixels;
     pixels.reserve(wanted + kMaxCodes);
 
-    // A code stands for what its first pixel followed: a place in the pixels and a length.
+    // A code stands for pixels that were decoded before: where they begin, and how many they are.
     struct Entry {
         size_t begin;
         int length;
@@ -64,22 +67,23 @@ std::vector<uint8_t> unpack(const ByteReader &reader, const Frame &frame, StopFl
     const int clear = 1 << root, end = clear + 1;
     int bits = root + 1, count = end + 1, before = -1;
     Entry previous = {};
-    Codes codes(reader, frame.begin + 1);
+    CodeReader codes(reader, frame.begin + 1);
     for (uint32_t step = 1; pixels.size() < wanted; step++) {
         if (step % 16384 == 0 && stop && stop()) throw Error(ErrorKind::cancelled, "decoding was cancelled");
         int code = codes.next(bits);
         if (code < 0 || code == end)
-            damaged("truncated: " + std::to_string(pixels.size()) + " of " + std::to_string(wanted) +
-                    " pixels");
+            throw_bad_image("truncated: " + std::to_string(pixels.size()) + " of " + std::to_string(wanted) +
+                            " pixels");
         if (code == clear) {
             bits = root + 1;
             count = end + 1;
             before = -1;
             continue;
         }
-        if (code >= (before < 0 ? clear : count + (count < kMaxCodes))) damaged("damaged: impossible code");
-        // The new entry is the code before and the pixel that follows it: they lie there already, one after
-        // the other, as soon as this code's first pixel is written.
+        if (code >= (before < 0 ? clear : count + (count < kMaxCodes)))
+            throw_bad_image("damaged: impossible code");
+        // The new entry is the previous code's pixels and the pixel that follows them. They lie in `pixels`
+        // one after the other as soon as this code's first pixel is written.
         if (before >= 0 && count < kMaxCodes) table[count++] = {previous.begin, previous.length + 1};
         size_t begin = pixels.size();
         int length = 1;
@@ -97,7 +101,7 @@ std::vector<uint8_t> unpack(const ByteReader &reader, const Frame &frame, StopFl
     return pixels;
 }
 
-// The row of the picture at which a row of the file belongs.
+// For each row of the file its row in the frame.
 std::vector<int> order_of_rows(int height, bool interlaced) {
     std::vector<int> rows;
     rows.reserve(height);
@@ -115,12 +119,12 @@ cv::Mat decode_gif(Bytes image, const ImageHeader &header, StopFlag stop) {
     const Frame &frame = header.frame;
     ByteReader reader(image, false);
     std::vector<uint8_t> pixels = unpack(reader, frame, stop);
-    const cv::Vec3b white(255, 255, 255);
+    const cv::Vec3b kWhite(255, 255, 255);
     std::array<cv::Vec3b, 256> palette;
     for (int i = 0; i < 256; i++) {
         size_t at = frame.palette + 3 * static_cast<size_t>(i);
         palette[i] = i >= frame.colors || i == frame.transparent
-                         ? white
+                         ? kWhite
                          : cv::Vec3b(reader.u8(at + 2), reader.u8(at + 1), reader.u8(at));
     }
     cv::Mat canvas(static_cast<int>(header.height), static_cast<int>(header.width), CV_8UC3,

@@ -1,17 +1,20 @@
-// See decode_patch.h.
+// Rewrites one TIFF field, or leaves out PNG chunks. Must not rely on more of a file than its header reader
+// has checked.
 #include "vision/codec/decode_patch.h"
 
 #include "vision/codec/byte_reader.h"
 
 namespace imagehash::vision {
 
+namespace {
+
 using Copy = std::vector<uint8_t>;
 
-static void append(Copy &to, Bytes from) {
+void append(Copy &to, Bytes from) {
     to.insert(to.end(), from.data, from.data + from.size);
 }
 
-static Copy upright_tiff(Bytes image, const ImageHeader &header) {
+Copy upright_tiff(Bytes image, const ImageHeader &header) {
     Copy copy(image.data, image.data + image.size);
     bool big_endian = copy[0] == 'M';
     copy[header.orientation_offset] = big_endian ? 0 : 1;
@@ -19,10 +22,10 @@ static Copy upright_tiff(Bytes image, const ImageHeader &header) {
     return copy;
 }
 
-// Texts and profiles may unpack to gigabytes, and animations make some versions of OpenCV compose frames. A
-// chunk whose name begins with a small letter is not needed for the pixels, transparency aside. The header
-// reader has walked here.
-static Copy bare_png(Bytes image) {
+// Texts and profiles may unpack to gigabytes, and some versions of OpenCV compose the frames of an animation.
+// A chunk is ancillary, not needed for the pixels, if its type begins with a lower case letter; tRNS is
+// needed nevertheless. The header reader has checked that all chunks lie in the file.
+Copy png_without_ancillary_chunks(Bytes image) {
     ByteReader reader(image);
     Copy copy;
     append(copy, reader.slice(0, 8));
@@ -36,10 +39,12 @@ static Copy bare_png(Bytes image) {
     return copy;
 }
 
-std::vector<uint8_t> copy_for_opencv(Bytes image, const ImageHeader &header) {
+}  // namespace
+
+std::vector<uint8_t> patched_copy(Bytes image, const ImageHeader &header) {
     if (header.format == ImageFormat::tiff && header.orientation_offset && header.orientation != 1)
         return upright_tiff(image, header);
-    if (header.format == ImageFormat::png && header.ancillary) return bare_png(image);
+    if (header.format == ImageFormat::png && header.ancillary) return png_without_ancillary_chunks(image);
     return {};
 }
 

@@ -1,17 +1,17 @@
-// The bytes that OpenCV, or libpng, gets to see where the file itself would mislead it, or holds more than
-// its pixels.
+// A changed copy of a file for OpenCV or libpng, if the file itself would mislead them or make them unpack
+// more than its pixels.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "common/types.h"
 #include "vision/codec/image_header.h"
 
 namespace imagehash::vision {
 
-// Empty where the file can stay as it is. Otherwise: a TIFF that says "upright", as OpenCV turns TIFF images
-// itself whatever it is told, at 8 bits otherwise than at 16; a PNG without its texts, profiles and
-// animation.
-std::vector<uint8_t> copy_for_opencv(Bytes image, const ImageHeader &header);
+// Empty if the file needs no change. A TIFF gets orientation 1, because OpenCV applies the orientation of a
+// TIFF whatever its flags say, at 8 bits otherwise than at 16. A PNG loses its texts, profiles and animation.
+std::vector<uint8_t> patched_copy(Bytes image, const ImageHeader &header);
 
 }  // namespace imagehash::vision

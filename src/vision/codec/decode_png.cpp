@@ -1,7 +1,7 @@
-// See decode_png.h.
+// Runs libpng over a Job.
 //
-// libpng reports errors by longjmp: between setjmp and the end of run() no frame of ours holds an object with
-// a destructor, and what outlives the jump lies in Job.
+// libpng reports errors by longjmp. Between setjmp and the end of run() no frame of ours may hold an object
+// with a destructor; what outlives the jump lies in Job.
 #include "vision/codec/decode_png.h"
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <png.h>
 #include <zlib.h>
 
+#include "common/status.h"
 #include "vision/codec/byte_reader.h"
 #include "vision/codec/decode_patch.h"
 
@@ -20,8 +21,8 @@ namespace imagehash::vision {
 
 namespace {
 
-// Bytes of a file that may follow those of the last row.
-constexpr size_t kMostExcess = 1 << 16;
+// Bytes of pixel data that libpng may read after the last row.
+constexpr size_t kMaxExcess = 1 << 16;
 
 struct Job {
     png_structp png;
@@ -33,8 +34,8 @@ struct Job {
     char message[160];
 
     Bytes image;
-    size_t at;    // how far it is read
-    size_t last;  // how far it may be read
+    size_t at;     // offset that libpng has read to
+    size_t limit;  // offset that it may read to
     int64_t width, height;
     cv::Mat *pixels;  // allocated before a row is read
 };
@@ -59,12 +60,12 @@ void read_bytes(png_structp png, png_bytep to, size_t size) {
     if (size > job->image.size - job->at) png_error(png, "the file ends early");
     memcpy(to, job->image.data + job->at, size);
     job->at += size;
-    if (job->at > job->last) png_error(png, "more pixel data than pixels");
+    if (job->at > job->limit) png_error(png, "more pixel data than pixels");
     stop_if_asked(job);
 }
 
-// Grey, BGR or BGRA; 16 bits in the order of this machine.
-void ask_for_our_order(png_structp png, png_infop info) {
+// Grey, BGR or BGRA; samples of 16 bits in the byte order of this machine.
+void set_output_format(png_structp png, png_infop info) {
     int color = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
     bool transparent = png_get_valid(png, info, PNG_INFO_tRNS);
     if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
@@ -73,11 +74,10 @@ void ask_for_our_order(png_structp png, png_infop info) {
     if (color == PNG_COLOR_TYPE_GRAY_ALPHA || (color == PNG_COLOR_TYPE_GRAY && transparent))
         png_set_gray_to_rgb(png);
     png_set_bgr(png);
-    const uint16_t one = 1;
-    if (depth == 16 && *reinterpret_cast<const uint8_t *>(&one) == 1) png_set_swap(png);
+    if (depth == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) png_set_swap(png);
 }
 
-// false: out of memory. Apart from run(), as it can throw.
+// False if memory is short. A function of its own, because OpenCV throws.
 bool allocate(Job *job) noexcept {
     try {
         int depth = png_get_bit_depth(job->png, job->info) == 16 ? CV_16U : CV_8U;
@@ -99,19 +99,19 @@ void read_rows(Job *job) {
         job->other_size = true;
         return;
     }
-    ask_for_our_order(png, job->info);
+    set_output_format(png, job->info);
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, job->info);
     if (!allocate(job)) png_error(png, "out of memory");
     for (int pass = 0; pass < passes; pass++)
         for (int64_t y = 0; y < job->height; y++) {
             stop_if_asked(job);
-            // Behind the last row libpng unpacks what is left, which may be gigabytes.
+            // After the last row libpng unpacks what is left of the data, which may be gigabytes.
             if (pass == passes - 1 && y == job->height - 1)
-                job->last = job->at + 2 * png_get_rowbytes(png, job->info) + kMostExcess;
+                job->limit = job->at + 2 * png_get_rowbytes(png, job->info) + kMaxExcess;
             png_read_row(png, job->pixels->data + static_cast<size_t>(y) * job->pixels->step[0], nullptr);
         }
-    // Not png_read_end(): nothing behind the pixels is of use.
+    // Not png_read_end(): nothing after the pixels is of use.
 }
 
 void run(Job *job) {
@@ -124,9 +124,9 @@ void run(Job *job) {
     png_destroy_read_struct(&job->png, &job->info, nullptr);
 }
 
-// libpng looks at the checksum of the pixel data only when it goes on to what follows. The header reader has
-// walked here.
-void check_sums(Bytes image, StopFlag stop) {
+// Checks the CRC of the pixel data, which libpng does only when it reads on. The header reader has checked
+// that all chunks lie in the file.
+void check_crc_of_pixels(Bytes image, StopFlag stop) {
     constexpr uint64_t kPiece = 1 << 20;
     ByteReader reader(image);
     for (uint64_t at = 8; reader.has(at, 12) && !reader.matches(at + 4, "IEND", 4);) {
@@ -146,14 +146,14 @@ void check_sums(Bytes image, StopFlag stop) {
 }  // namespace
 
 cv::Mat decode_png(Bytes image, const ImageHeader &header, StopFlag stop) {
-    std::vector<uint8_t> copy = copy_for_opencv(image, header);
+    std::vector<uint8_t> copy = patched_copy(image, header);
     if (!copy.empty()) image = Bytes{copy.data(), copy.size()};
-    check_sums(image, stop);
+    check_crc_of_pixels(image, stop);
     cv::Mat pixels;
     Job job = {};
     job.stop = stop;
     job.image = image;
-    job.last = image.size;
+    job.limit = image.size;
     job.width = header.width;
     job.height = header.height;
     job.pixels = &pixels;

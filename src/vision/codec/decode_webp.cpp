@@ -1,4 +1,4 @@
-// See decode_webp.h.
+// Gives libwebp's incremental decoder a file in pieces, and asks the stop flag between them.
 #include "vision/codec/decode_webp.h"
 
 #include <algorithm>
@@ -9,13 +9,15 @@
 
 #include <webp/decode.h>
 
+#include "common/status.h"
+
 namespace imagehash::vision {
 
 namespace {
 
-// A lossless decoder goes back by up to 8 rows for each piece, so pieces grow with the file.
-constexpr size_t kLeastPiece = 1 << 16, kPieces = 64;
-constexpr size_t kHeaders = 1 << 10;  // before the pixels of nearly every file
+// The decoder of lossless pictures repeats up to 8 rows for each piece, so pieces grow with the file.
+constexpr size_t kMinPiece = 1 << 16, kPieces = 64;
+constexpr size_t kHeaderRoom = 1 << 10;  // nearly every file has its pixels within so many bytes
 
 using Decoder = std::unique_ptr<WebPIDecoder, decltype(&WebPIDelete)>;
 
@@ -31,8 +33,8 @@ void append_little_endian(std::vector<uint8_t> &to, uint32_t value, int bytes) {
     for (int i = 0; i < bytes; i++) to.push_back(static_cast<uint8_t>(value >> 8 * i));
 }
 
-// The first frame of an animation as a file of its own, which libwebp's simple decoders want.
-std::vector<uint8_t> still_picture(Bytes image, const ImageHeader &header) {
+// The first frame of an animation as a file of its own: the decoders of libwebp read no animation.
+std::vector<uint8_t> first_frame_as_file(Bytes image, const ImageHeader &header) {
     const Frame &frame = header.frame;
     constexpr uint32_t kHeader = 4 + 8 + 10;
     uint32_t size = static_cast<uint32_t>(frame.end - frame.begin);
@@ -48,8 +50,7 @@ std::vector<uint8_t> still_picture(Bytes image, const ImageHeader &header) {
     return file;
 }
 
-// What libwebp says of a file that it would decode.
-void check(VP8StatusCode status) {
+void throw_unless_ok(VP8StatusCode status) {
     if (status == VP8_STATUS_OK) return;
     if (status == VP8_STATUS_OUT_OF_MEMORY)
         throw Error(ErrorKind::out_of_memory, "out of memory while decoding a WebP image");
@@ -62,7 +63,7 @@ void stop_if_asked(StopFlag stop) {
     if (stop && stop()) throw Error(ErrorKind::cancelled, "decoding was cancelled");
 }
 
-// It writes into `pixels`, BGR or BGRA.
+// Writes into `pixels`, BGR or BGRA.
 Decoder new_decoder(cv::Mat &pixels) {
     size_t step = pixels.step[0];
     Decoder decoder(WebPINewRGB(pixels.channels() == 4 ? MODE_BGRA : MODE_BGR, pixels.data,
@@ -77,25 +78,25 @@ bool has_rows(const Decoder &decoder) {
     return WebPIDecGetRGB(decoder.get(), &rows, nullptr, nullptr, nullptr) && rows > 0;
 }
 
-// libwebp begins with a lossless picture when it has an eighth of it. What stands before the pixels must be
-// there whole then, since a part of it may be taken for damaged, or worse: so until there are rows, another
+// libwebp begins to decode a lossless picture only when it has 1/8 of it. Everything before the pixels must
+// be complete then; libwebp may take a part of it for damage, or worse. So until there are rows, a new
 // decoder gets twice as much.
 void decode_pieces(Bytes file, bool lossless, cv::Mat &pixels, StopFlag stop) {
     Decoder decoder = new_decoder(pixels);
-    size_t piece = std::max(kLeastPiece, file.size / kPieces), given = 0;
-    size_t first = lossless ? std::max(kLeastPiece, file.size / 8 + kHeaders) : piece;
-    bool begins = lossless;
+    size_t piece = std::max(kMinPiece, file.size / kPieces), given = 0;
+    size_t first = lossless ? std::max(kMinPiece, file.size / 8 + kHeaderRoom) : piece;
+    bool without_rows = lossless;
     VP8StatusCode status = VP8_STATUS_SUSPENDED;
-    while (given < file.size && (begins || status == VP8_STATUS_SUSPENDED)) {
+    while (given < file.size && (without_rows || status == VP8_STATUS_SUSPENDED)) {
         stop_if_asked(stop);
-        if (begins && given > 0) decoder = new_decoder(pixels);
-        size_t more = given == 0 ? first : begins ? given : piece;
+        if (without_rows && given > 0) decoder = new_decoder(pixels);
+        size_t more = given == 0 ? first : without_rows ? given : piece;
         given += std::min(more, file.size - given);
         status = WebPIUpdate(decoder.get(), file.data, given);
-        begins = begins && !has_rows(decoder);
+        without_rows = without_rows && !has_rows(decoder);
     }
-    check(status);
-    stop_if_asked(stop);  // before the pixels are evened out
+    throw_unless_ok(status);
+    stop_if_asked(stop);  // before alpha is composed
 }
 
 }  // namespace
@@ -103,11 +104,11 @@ void decode_pieces(Bytes file, bool lossless, cv::Mat &pixels, StopFlag stop) {
 cv::Mat decode_webp(Bytes image, const ImageHeader &header, StopFlag stop) {
     std::vector<uint8_t> still;
     if (header.frame.end) {
-        still = still_picture(image, header);
+        still = first_frame_as_file(image, header);
         image = Bytes{still.data(), still.size()};
     }
     WebPBitstreamFeatures features;
-    check(WebPGetFeatures(image.data, image.size, &features));
+    throw_unless_ok(WebPGetFeatures(image.data, image.size, &features));
     if (features.width != (header.frame.end ? header.frame.width : header.width) ||
         features.height != (header.frame.end ? header.frame.height : header.height))
         throw Error(ErrorKind::bad_image, "image is not of the size that its header gives");

@@ -1,8 +1,12 @@
 // BMP: all header versions from OS/2 1.x (12 bytes) to V5 (124 bytes).
 //
-// OpenCV fills what a run-length coded file leaves out, scales odd channel masks differently from version to
-// version, and takes the unused byte of 32-bit pixels for alpha; what it would get wrong is refused here.
-#include "vision/codec/header_readers.h"
+// OpenCV fills in pixels that a run-length coded file leaves out, its versions scale odd channel masks
+// differently, and it takes the unused byte of 32-bit pixels for alpha. What OpenCV would decode wrongly is
+// refused here.
+#include "vision/codec/header_bmp.h"
+
+#include "vision/codec/byte_reader.h"
+#include "vision/codec/format_text.h"
 
 namespace imagehash::vision {
 
@@ -10,8 +14,8 @@ namespace {
 
 enum Compression { kRgb = 0, kRle8 = 1, kRle4 = 2, kBitFields = 3 };
 
-// The masks OpenCV can be trusted with: 8 bits a channel in the order B, G, R and, if there is one, alpha on
-// top.
+// Refuses masks that OpenCV does not decode correctly: all but 8 bits a channel in the order B, G, R and, if
+// there is one, alpha in the highest byte.
 void check_masks(const ByteReader &reader, size_t dib_size, ImageHeader &header) {
     bool standard =
         reader.u32(54) == 0x00ff0000u && reader.u32(58) == 0x0000ff00u && reader.u32(62) == 0x000000ffu;
@@ -59,7 +63,7 @@ ImageHeader read_bmp_header(Bytes image) {
 
     if (!run_length && header.width > 0 && header.width <= INT32_MAX) {
         uint64_t row = (static_cast<uint64_t>(header.width) * bits + 31) / 32 * 4;
-        // A row no longer than the file times a height below 2^31 cannot overflow.
+        // Cannot overflow: the row is no longer than the file, and the height is below 2^31.
         if (!reader.has(pixel_offset, 0) || row > reader.size() || header.height > INT32_MAX ||
             !reader.has(pixel_offset, row * header.height))
             header.damage = format_text("is truncated: no room for %lld rows after %zu bytes",

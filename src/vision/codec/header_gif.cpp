@@ -1,7 +1,10 @@
-// GIF (87a and 89a): up to the end of the first frame, which is all that is ever decoded.
+// Walks the blocks up to the end of the first frame. Must not go further: nothing else is decoded.
+#include "vision/codec/header_gif.h"
+
 #include <algorithm>
 
-#include "vision/codec/header_readers.h"
+#include "vision/codec/byte_reader.h"
+#include "vision/codec/format_text.h"
 
 namespace imagehash::vision {
 
@@ -10,13 +13,13 @@ namespace {
 constexpr uint8_t kExtension = 0x21, kImage = 0x2c, kGraphicControl = 0xf9;
 constexpr uint8_t kHasPalette = 0x80, kInterlaced = 0x40;
 
-// Bytes of the palette that a packed field announces.
+// Size in bytes of the palette that a packed field announces.
 size_t palette_bytes(uint8_t packed) {
     return packed & kHasPalette ? size_t{3} << ((packed & 7) + 1) : 0;
 }
 
-// Past a chain of blocks and the empty one that ends it; 0 where the file ends before.
-size_t end_of_blocks(const ByteReader &reader, size_t at) {
+// Offset after a chain of sub-blocks and the empty one that ends it; 0 if the file ends before.
+size_t end_of_sub_blocks(const ByteReader &reader, size_t at) {
     while (reader.has(at, 1)) {
         size_t length = reader.u8(at++);
         if (length == 0) return at;
@@ -40,11 +43,11 @@ void read_frame(const ByteReader &reader, size_t at, ImageHeader &header) {
         at += own;
     }
     frame.begin = at;
-    frame.end = end_of_blocks(reader, at + 1);
+    frame.end = end_of_sub_blocks(reader, at + 1);
     if (!frame.end) header.damage = format_text("is truncated after %zu bytes", reader.size());
     if (!frame.colors) header.unsupported = "GIF images without a palette";
     if (!frame.width || !frame.height) header.damage = "is damaged: its first frame is empty";
-    // As browsers do: a first frame that is larger than the screen makes it larger.
+    // A first frame that is larger than the logical screen enlarges it, as in browsers.
     header.width = std::max<int64_t>(header.width, frame.x + frame.width);
     header.height = std::max<int64_t>(header.height, frame.y + frame.height);
 }
@@ -62,11 +65,11 @@ ImageHeader read_gif_header(Bytes image) {
         header.frame.colors = static_cast<int>(shared / 3);
         at += shared;
     }
-    // A block takes two bytes at least, so the walk ends.
+    // A block has at least two bytes, so the loop ends.
     while (reader.has(at, 2) && reader.u8(at) == kExtension) {
         if (reader.u8(at + 1) == kGraphicControl && reader.u8(at + 2) == 4 && reader.u8(at + 3) & 1)
             header.frame.transparent = reader.u8(at + 6);
-        at = end_of_blocks(reader, at + 2);
+        at = end_of_sub_blocks(reader, at + 2);
         if (!at) break;
     }
     if (at && reader.has(at, 11) && reader.u8(at) == kImage)

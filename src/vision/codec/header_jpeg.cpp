@@ -1,10 +1,13 @@
-// JPEG (ITU-T T.81): walks the markers from SOI to EOI, entropy-coded data included.
+// Walks the markers from SOI to EOI, through entropy-coded data too.
 //
-// libjpeg warns of a file without EOI and puts grey where data are missing; here it is refused with what is
-// missing.
+// libjpeg only warns of a file without EOI, and makes up grey pixels. Such a file must be refused here.
+#include "vision/codec/header_jpeg.h"
+
 #include <cstring>
 
-#include "vision/codec/header_readers.h"
+#include "vision/codec/byte_reader.h"
+#include "vision/codec/format_text.h"
+#include "vision/codec/header_tiff.h"
 
 namespace imagehash::vision {
 
@@ -19,11 +22,11 @@ bool is_frame(uint8_t marker) {
     return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
-// True if no 0xff with anything but zero behind it begins in the next kAhead bytes; reads one more.
-// Compressed data are nearly all of a file, and full of stuffed zeros.
+// True if no marker (0xff and anything but zero) begins in the next kAhead bytes; reads one byte more.
+// Entropy-coded data are nearly all of a file, and full of stuffed zeros.
 constexpr size_t kAhead = 64;
 
-bool nothing_ahead(const uint8_t *at) {
+bool no_marker_ahead(const uint8_t *at) {
     typedef uint8_t Vector __attribute__((vector_size(16)));
     Vector found = {}, zero = {}, ff = zero - 1;
     for (size_t i = 0; i < kAhead; i += sizeof(Vector)) {
@@ -45,17 +48,17 @@ class JpegWalk {
         while (next_marker()) {
             if (marker_ == kEOI) return finish();
             if (marker_ == kSOI || marker_ == kTEM || is_restart(marker_)) continue;
-            if (!segment()) return header_;
+            if (!read_segment()) return header_;
         }
         header_.damage = format_text("is truncated: no end-of-image marker after %zu bytes", reader_.size());
         return header_;
     }
 
  private:
-    // Finds FF xx, skipping fill bytes, stuffed zeros and whatever else lies between segments.
+    // Finds the next marker; skips fill bytes, stuffed zeros and stray bytes between segments.
     bool next_marker() {
         for (;;) {
-            while (reader_.has(at_, kAhead + 1) && nothing_ahead(image_.data + at_)) at_ += kAhead;
+            while (reader_.has(at_, kAhead + 1) && no_marker_ahead(image_.data + at_)) at_ += kAhead;
             at_ = reader_.find(at_, 0xff);
             while (reader_.u8(at_) == 0xff) at_++;
             if (!reader_.has(at_, 1)) return false;
@@ -64,8 +67,8 @@ class JpegWalk {
         }
     }
 
-    // Reads one segment with a length; false ends the walk.
-    bool segment() {
+    // False if the file cannot be read on.
+    bool read_segment() {
         uint16_t length = reader_.u16(at_);
         if (!reader_.has(at_, length < 2 ? 2 : length)) {
             header_.damage = format_text("is truncated in a segment after %zu bytes", reader_.size());
@@ -75,7 +78,7 @@ class JpegWalk {
             header_.damage = format_text("is damaged: segment without a length at offset %zu", at_ - 2);
             return false;
         }
-        if (is_frame(marker_) && !header_.width) frame(length);
+        if (is_frame(marker_) && !header_.width) read_frame_header(length);
         if (marker_ == kSOS) header_.scans++;
         if (marker_ == kAPP1 && !seen_exif_ && reader_.matches(at_ + 2, "Exif\0", 5)) {
             seen_exif_ = true;
@@ -85,7 +88,7 @@ class JpegWalk {
         return true;
     }
 
-    void frame(uint16_t length) {
+    void read_frame_header(uint16_t length) {
         int precision = reader_.u8(at_ + 2), components = reader_.u8(at_ + 7);
         header_.height = reader_.u16(at_ + 3);
         header_.width = reader_.u16(at_ + 5);
@@ -94,8 +97,7 @@ class JpegWalk {
         if (precision != 8) header_.unsupported = format_text("JPEG images of %d bits", precision);
         if (components != 1 && components != 3 && components != 4)
             header_.unsupported = format_text("JPEG images of %d components", components);
-        // Baseline, extended and progressive, with Huffman or arithmetic coding; not lossless or
-        // hierarchical.
+        // Baseline, extended sequential and progressive, with Huffman or arithmetic coding.
         bool decodable = marker_ <= 0xc2 || marker_ == 0xc9 || marker_ == 0xca;
         if (!decodable) header_.unsupported = "lossless and hierarchical JPEG images";
     }

@@ -1,5 +1,9 @@
-// PNG (ISO/IEC 15948, with the eXIf extension): walks the chunks from IHDR to IEND.
-#include "vision/codec/header_readers.h"
+// Walks the chunks from IHDR to IEND, eXIf among them. Must not unpack one.
+#include "vision/codec/header_png.h"
+
+#include "vision/codec/byte_reader.h"
+#include "vision/codec/format_text.h"
+#include "vision/codec/header_tiff.h"
 
 namespace imagehash::vision {
 
@@ -31,7 +35,7 @@ ImageHeader read_png_header(Bytes image) {
         header.damage = "has no header chunk";
         return header;
     }
-    // A chunk takes 12 bytes at least, so the walk ends.
+    // A chunk has at least 12 bytes, so the loop ends.
     while (reader.has(at, 12)) {
         uint32_t length = reader.u32(at);
         size_t data = at + 8;

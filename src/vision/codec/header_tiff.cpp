@@ -1,8 +1,11 @@
-// TIFF 6.0: the first image file directory, and EXIF, which has the same structure.
+// Reads the first image file directory of a TIFF, and of EXIF, which has the same structure.
 //
-// OpenCV reads TIFF through libtiff, which has a hundred features OpenCV maps wrongly or not at all; what is
-// not known to come out right is refused here by name.
-#include "vision/codec/header_readers.h"
+// OpenCV decodes TIFF with libtiff, and handles many of libtiff's features wrongly or not at all. What is not
+// known to be decoded correctly must be refused here, by name.
+#include "vision/codec/header_tiff.h"
+
+#include "vision/codec/byte_reader.h"
+#include "vision/codec/format_text.h"
 
 namespace imagehash::vision {
 
@@ -28,7 +31,7 @@ enum Tag : uint16_t {
     kSampleFormat = 339,
 };
 
-// All fields that are looked at. libtiff takes more types for them than are read here.
+// All fields that are read here. libtiff accepts more types of them.
 const Tag kTags[] = {
     kWidth,       kLength,          kBitsPerSample,  kCompression,     kPhotometric,         kStripOffsets,
     kOrientation, kSamplesPerPixel, kRowsPerStrip,   kStripByteCounts, kPlanarConfiguration, kTileWidth,
@@ -37,8 +40,8 @@ const Tag kTags[] = {
 enum FieldType : uint16_t { kByte = 1, kShort = 3, kLong = 4 };
 enum Photometric { kMinIsWhite = 0, kMinIsBlack = 1, kRgb = 2, kPalette = 3, kLogL = 32844, kLogLuv = 32845 };
 
-// A field of a directory: `count` whole numbers of `width` bytes at `offset`. Absent: count 0.
-// Present but not readable (another type, no values, values outside the file): count 0.
+// A field of a directory: `count` whole numbers of `width` bytes at `offset`. count is 0 if the field is
+// absent or cannot be read: another type, no values, values outside the file.
 struct Field {
     bool present = false;
     uint16_t type = 0;
@@ -53,7 +56,7 @@ int width_of(uint16_t type) {
 
 class Directory {
  public:
-    // `bytes` start with the byte-order mark. Entries beyond the end do not exist.
+    // `bytes` begin with the byte order mark. Entries beyond the end of the file are ignored.
     explicit Directory(Bytes bytes) : reader_(bytes, bytes.size > 0 && bytes.data[0] == 'M') {
         first_ = reader_.u32(4);
         entries_ = reader_.has(first_, 2) ? reader_.u16(first_) : 0;
@@ -82,9 +85,9 @@ class Directory {
         return field.width == 1 ? reader_.u8(at) : field.width == 2 ? reader_.u16(at) : reader_.u32(at);
     }
 
-    uint32_t number(Tag tag, uint32_t otherwise) const {
+    uint32_t number(Tag tag, uint32_t default_value) const {
         Field found = field(tag);
-        return found.count ? value(found, 0) : otherwise;
+        return found.count ? value(found, 0) : default_value;
     }
 
     const ByteReader &reader() const { return reader_; }
@@ -99,7 +102,8 @@ int valid_orientation(uint32_t value) {
     return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
 }
 
-// A field that libtiff sees and this reader does not would decide about the picture unseen.
+// False if a field is present but cannot be read here: libtiff might read it, and decode by what was not
+// checked.
 bool check_fields(const Directory &directory, ImageHeader &header) {
     for (Tag tag : kTags) {
         Field field = directory.field(tag);
@@ -113,8 +117,8 @@ bool check_fields(const Directory &directory, ImageHeader &header) {
     return true;
 }
 
-// Every strip or tile must lie inside the file: libtiff returns what is left in its buffer for one that does
-// not.
+// Every strip or tile must lie inside the file: for one that does not, libtiff returns what its buffer held
+// before.
 void check_segments(const Directory &directory, bool tiled, ImageHeader &header) {
     Field offsets = directory.field(tiled ? kTileOffsets : kStripOffsets);
     Field counts = directory.field(tiled ? kTileByteCounts : kStripByteCounts);
@@ -133,7 +137,7 @@ void check_segments(const Directory &directory, bool tiled, ImageHeader &header)
     }
 }
 
-// Tiles are decoded whole: a one-pixel image may not ask for a gigabyte.
+// Tiles are decoded whole: an image of one pixel must not make libtiff allocate a gigabyte.
 void check_tiles(const Directory &directory, ImageHeader &header) {
     constexpr uint64_t kSmallTile = 1 << 22;
     uint64_t width = directory.number(kTileWidth, 0), length = directory.number(kTileLength, 0);
@@ -145,8 +149,8 @@ void check_tiles(const Directory &directory, ImageHeader &header) {
 }
 
 // None, CCITT (modified Huffman, T.4, T.6), LZW, JPEG, Deflate (both numbers) and PackBits. Not old-style
-// JPEG, whose reader in libtiff has a history.
-bool compression_allowed(uint32_t compression) {
+// JPEG, whose decoder in libtiff has had many bugs.
+bool is_supported_compression(uint32_t compression) {
     return (compression >= 1 && compression <= 5) || compression == 7 || compression == 8 ||
            compression == 32946 || compression == 32773;
 }
@@ -170,7 +174,7 @@ void check_samples(const Directory &directory, ImageHeader &header) {
         header.unsupported = format_text("TIFF images of %u samples a pixel", samples);
     if ((grey || photometric == kPalette) && samples > 1) header.unsupported = "grey TIFF images with alpha";
     if (header.bit_depth == 16) {
-        // Read raw by OpenCV, which then ignores what the samples mean and how they are stored.
+        // OpenCV reads the samples raw, and ignores what they mean and how they are stored.
         if (photometric > kRgb) header.unsupported = "16-bit TIFF images that are neither grey nor RGB";
         bool planes = directory.number(kPlanarConfiguration, 1) == 2 && samples > 1;
         if (planes && samples > 3) header.unsupported = "16-bit TIFF images in separate planes with alpha";
@@ -178,12 +182,12 @@ void check_samples(const Directory &directory, ImageHeader &header) {
         header.inverted = photometric == kMinIsWhite && !planes;
     }
     if (photometric == kRgb && samples == 4) {
-        // At 8 bits libtiff's RGBA reader multiplies by alpha, whatever the file has; at 16 we get what is
-        // stored.
+        // At 8 bits libtiff's RGBA reader multiplies by alpha, whatever the file has; at 16 bits the samples
+        // are as stored.
         bool straight = header.bit_depth == 16 && directory.number(kExtraSamples, 0) == 2;
         header.alpha = straight ? Alpha::straight : Alpha::premultiplied;
     }
-    // Otherwise a palette of one bit becomes grey.
+    // Without this a palette of one bit becomes grey.
     if (header.bit_depth <= 8 && header.alpha == Alpha::none) header.as_color = true;
 }
 
@@ -220,7 +224,7 @@ ImageHeader read_tiff_header(Bytes image) {
         tiled = tiled || directory.field(tag).present;
     check_samples(directory, header);
     uint32_t compression = directory.number(kCompression, 1);
-    if (!compression_allowed(compression))
+    if (!is_supported_compression(compression))
         header.unsupported = format_text("TIFF images with compression %u", compression);
     if (tiled) check_tiles(directory, header);
     if (header.damage.empty()) check_segments(directory, tiled, header);

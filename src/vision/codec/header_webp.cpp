@@ -1,5 +1,10 @@
-// WebP (RFC 9649): simple lossy (VP8), simple lossless (VP8L) and extended (VP8X) files.
-#include "vision/codec/header_readers.h"
+// Walks the chunks of simple lossy (VP8), simple lossless (VP8L) and extended (VP8X) files. Of an animation,
+// only what concerns the first frame may count.
+#include "vision/codec/header_webp.h"
+
+#include "vision/codec/byte_reader.h"
+#include "vision/codec/format_text.h"
+#include "vision/codec/header_tiff.h"
 
 namespace imagehash::vision {
 
@@ -31,7 +36,7 @@ void read_lossless(const ByteReader &reader, size_t data, ImageHeader &header) {
     if (bits >> 28 & 1) header.alpha = Alpha::straight;
 }
 
-// ANMF: where the frame lies, and then the chunks of a picture: ALPH and VP8, or VP8L.
+// ANMF: the place of the frame, and then the chunks of a picture: ALPH and VP8, or VP8L.
 void read_frame(const ByteReader &reader, uint64_t data, uint64_t length, ImageHeader &header) {
     constexpr uint64_t kFrameHeader = 16;
     if (length < kFrameHeader || !reader.has(data, length)) {
@@ -63,7 +68,7 @@ ImageHeader read_webp_header(Bytes image) {
         header.damage =
             format_text("is truncated: %llu of %llu bytes", static_cast<unsigned long long>(reader.size()),
                         static_cast<unsigned long long>(end));
-    // A chunk takes 8 bytes at least, so the walk ends.
+    // A chunk has at least 8 bytes, so the loop ends.
     for (uint64_t at = 12; reader.has(at, 8) && at < end;) {
         uint64_t length = reader.u32(at + 4), data = at + 8;
         if (reader.matches(at, "VP8X", 4) && reader.has(data, 10) && !extended && !pixels) {
@@ -78,7 +83,7 @@ ImageHeader read_webp_header(Bytes image) {
             read_frame(reader, data, length, header);
             pixels = true;
         } else if (animated && !pixels) {
-            // What stands before the first frame says nothing of its pixels, orientation aside.
+            // Before the first frame only EXIF says something about its pixels.
             if (reader.matches(at, "EXIF", 4))
                 header.orientation = exif_orientation(reader.slice(data, length));
         } else if (reader.matches(at, "VP8 ", 4) || reader.matches(at, "VP8L", 4)) {

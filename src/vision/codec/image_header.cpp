@@ -1,39 +1,29 @@
-// Finds the format by content and hands over to its reader; see image_header.h.
+// Finds the format by its signature, never by a file name, and calls the reader of the format. Formats that
+// people have and that cannot be decoded are named in the error.
 #include "vision/codec/image_header.h"
 
-#include <cstdarg>
-#include <cstdio>
-
-#include "vision/codec/header_readers.h"
+#include "vision/codec/byte_reader.h"
+#include "vision/codec/header_bmp.h"
+#include "vision/codec/header_gif.h"
+#include "vision/codec/header_jpeg.h"
+#include "vision/codec/header_png.h"
+#include "vision/codec/header_tiff.h"
+#include "vision/codec/header_webp.h"
 
 namespace imagehash::vision {
 
-static const char *const kAllowedFormats = "Supported formats are JPEG, PNG, WebP, GIF, BMP and TIFF";
+namespace {
+
+const char *const kSupportedFormats = "Supported formats are JPEG, PNG, WebP, GIF, BMP and TIFF";
 
 struct FormatNames {
     const char *name;
     const char *display;
 };
-static const FormatNames kFormatNames[] = {{"jpeg", "JPEG"}, {"png", "PNG"},   {"webp", "WebP"},
-                                           {"bmp", "BMP"},   {"tiff", "TIFF"}, {"gif", "GIF"}};
+const FormatNames kFormatNames[] = {{"jpeg", "JPEG"}, {"png", "PNG"},   {"webp", "WebP"},
+                                    {"bmp", "BMP"},   {"tiff", "TIFF"}, {"gif", "GIF"}};
 
-const char *format_name(ImageFormat format) {
-    return kFormatNames[static_cast<int>(format)].name;
-}
-const char *format_display_name(ImageFormat format) {
-    return kFormatNames[static_cast<int>(format)].display;
-}
-
-std::string format_text(const char *format, ...) {
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    return text;
-}
-
-// A signature at an offset; `length` because some hold zero bytes.
+// A signature at an offset. It has a length because some contain zero bytes.
 struct Signature {
     size_t offset;
     size_t length;
@@ -41,8 +31,7 @@ struct Signature {
     const char *display;
 };
 
-// Formats people have, that this decoder does not read: named in the error.
-static const Signature kUnsupported[] = {
+const Signature kUnsupportedFormats[] = {
     {4, 8, "ftypavif", "AVIF"},
     {4, 8, "ftypavis", "AVIF"},
     {4, 8, "ftypheic", "HEIC"},
@@ -87,21 +76,30 @@ static const Signature kUnsupported[] = {
     {0, 9, "/* XPM */", "XPM"},
 };
 
-static bool is_netpbm(const ByteReader &reader) {
+bool is_netpbm(const ByteReader &reader) {
     uint8_t kind = reader.u8(1), next = reader.u8(2);
     bool space = next == ' ' || next == '\n' || next == '\r' || next == '\t' || next == '#';
     return reader.u8(0) == 'P' && kind >= '1' && kind <= '7' && space;
 }
 
-[[noreturn]] static void refuse(const ByteReader &reader) {
-    for (const Signature &known : kUnsupported)
+[[noreturn]] void throw_unknown_format(const ByteReader &reader) {
+    for (const Signature &known : kUnsupportedFormats)
         if (reader.matches(known.offset, known.bytes, known.length))
             throw Error(ErrorKind::unsupported, std::string(known.display) + " images are not supported",
-                        kAllowedFormats);
+                        kSupportedFormats);
     if (is_netpbm(reader))
-        throw Error(ErrorKind::unsupported, "Netpbm images are not supported", kAllowedFormats);
+        throw Error(ErrorKind::unsupported, "Netpbm images are not supported", kSupportedFormats);
     if (reader.size() == 0) throw Error(ErrorKind::bad_image, "image is empty");
-    throw Error(ErrorKind::bad_image, "data is not an image in a known format", kAllowedFormats);
+    throw Error(ErrorKind::bad_image, "data is not an image in a known format", kSupportedFormats);
+}
+
+}  // namespace
+
+const char *format_name(ImageFormat format) {
+    return kFormatNames[static_cast<int>(format)].name;
+}
+const char *format_display_name(ImageFormat format) {
+    return kFormatNames[static_cast<int>(format)].display;
 }
 
 ImageHeader read_header(Bytes image) {
@@ -120,12 +118,13 @@ ImageHeader read_header(Bytes image) {
     else if (reader.matches(0, "BM", 2) && reader.has(0, 26))
         header = read_bmp_header(image);
     else
-        refuse(reader);
+        throw_unknown_format(reader);
 
-    constexpr int64_t kLargest = INT32_MAX;
-    if (header.width <= 0 || header.height <= 0 || header.width > kLargest || header.height > kLargest) {
-        std::string why = header.damage.empty() ? "header gives no valid size" : header.damage;
-        throw Error(ErrorKind::bad_image, std::string(format_display_name(header.format)) + " image " + why);
+    constexpr int64_t kMaxSide = INT32_MAX;
+    if (header.width <= 0 || header.height <= 0 || header.width > kMaxSide || header.height > kMaxSide) {
+        std::string reason = header.damage.empty() ? "header gives no valid size" : header.damage;
+        throw Error(ErrorKind::bad_image,
+                    std::string(format_display_name(header.format)) + " image " + reason);
     }
     return header;
 }

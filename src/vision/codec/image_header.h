@@ -1,31 +1,35 @@
 // What an image says about itself, read from its bytes without decoding a pixel.
 //
 // Image bytes are hostile input, and OpenCV trusts them: it allocates what a header asks for, and returns
-// uninitialised rows where a file ends early. So each format has a small bounds-checked reader here that
-// decides, before OpenCV sees the file, whether it is one we allow, how large it is, how it is turned, and
-// whether it is all there. Must not decode, and must not allocate in proportion to anything a file claims.
+// uninitialised rows of a file that ends early. So each format has a small bounds-checked reader. Before any
+// decoder gets the file, the reader finds whether it is supported, how large it is, its orientation, and
+// whether it is complete. Must not decode, and must not allocate in proportion to anything that a file
+// claims.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
-#include "vision/types.h"
+#include "common/status.h"
+#include "common/types.h"
 
 namespace imagehash::vision {
 
 enum class ImageFormat { jpeg, png, webp, bmp, tiff, gif };
 
-// How the fourth channel of decoded pixels is to be read.
+// What the fourth channel of decoded pixels means.
 enum class Alpha { none, straight, premultiplied };
 
 // The first frame of a GIF or an animated WebP.
 struct Frame {
-    int x = 0, y = 0, width = 0, height = 0;  // where it lies in the picture
-    size_t begin = 0, end = 0;                // its data; end 0: there is no frame
+    int x = 0, y = 0, width = 0, height = 0;  // on the canvas
+    size_t begin = 0, end = 0;                // offsets of its data; end 0: there is no frame
     // GIF
     bool interlaced = false;
-    int transparent = -1;  // index, -1 for none
-    int colors = 0;        // in the palette that lies at this offset, three bytes each
-    size_t palette = 0;
+    int transparent = -1;  // palette index, -1 for none
+    int colors = 0;        // in the palette
+    size_t palette = 0;    // its offset; three bytes a color
 };
 
 struct ImageHeader {
@@ -34,17 +38,17 @@ struct ImageHeader {
     int64_t height = 0;
     int orientation = 1;  // EXIF
 
-    // Facts the decoder needs and OpenCV does not tell.
+    // What decoding needs to know, and OpenCV does not tell.
     Alpha alpha = Alpha::none;
     int bit_depth = 8;
     bool inverted = false;          // TIFF: 16-bit grey where 0 is white
-    size_t orientation_offset = 0;  // TIFF: where the tag's value lies, 0 if there is none
+    size_t orientation_offset = 0;  // TIFF: of the field's value, 0 if there is none
     bool ancillary = false;         // PNG: has chunks that are not needed for the pixels
-    bool as_color = false;          // TIFF: OpenCV gets it right only as 8-bit color
+    bool as_color = false;          // TIFF: OpenCV decodes it correctly only as 8-bit color
     Frame frame = {};               // GIF, WebP
     int scans = 0;                  // JPEG
-    std::string damage = "";        // why the file cannot be whole, "" if nothing speaks against it
-    std::string unsupported = "";   // which feature the decoder lacks, "" if none
+    std::string damage = "";        // what is truncated or damaged, "" if nothing is known to be
+    std::string unsupported = "";   // a feature that is not supported, "" if there is none
 
     int64_t pixels() const { return width * height; }
 };
@@ -52,9 +56,9 @@ struct ImageHeader {
 const char *format_name(ImageFormat format);          // as in ImageInfo
 const char *format_display_name(ImageFormat format);  // as in messages
 
-// Throws Error bad_image for bytes of no known format or without a usable size, unsupported for formats that
-// are known but not allowed. Damage and lacking features further on are only noted: image_info() may still
-// answer.
+// Throws Error: bad_image for bytes of no known format or without a valid size, unsupported for a known
+// format that cannot be decoded. Other damage and unsupported features are only noted, so image_info() can
+// still answer.
 ImageHeader read_header(Bytes image);
 
 }  // namespace imagehash::vision

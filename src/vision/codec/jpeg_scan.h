@@ -24,9 +24,9 @@ struct JpegComponent {
 
 struct JpegScan {
     int components;
-    JpegComponent component[4];      // in the order of the scan
+    JpegComponent component[4];  // in the order of the scan
     int64_t mcus_per_row, mcu_rows;
-    int64_t restart_interval;        // MCUs between restart markers, 0: there are none
+    int64_t restart_interval;  // MCUs between restart markers, 0: there are none
 };
 
 // What a filter did. `unchanged`: libjpeg must decode the file as it is.

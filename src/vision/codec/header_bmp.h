@@ -1,0 +1,12 @@
+// The header of BMP files; for image_header.cpp, which finds the format.
+#pragma once
+
+#include "common/types.h"
+#include "vision/codec/image_header.h"
+
+namespace imagehash::vision {
+
+// REQUIRES: `image` begins with the signature of the format.
+ImageHeader read_bmp_header(Bytes image);
+
+}  // namespace imagehash::vision

@@ -1,0 +1,12 @@
+// The header of WebP (RFC 9649) files; for image_header.cpp, which finds the format.
+#pragma once
+
+#include "common/types.h"
+#include "vision/codec/image_header.h"
+
+namespace imagehash::vision {
+
+// REQUIRES: `image` begins with the signature of the format.
+ImageHeader read_webp_header(Bytes image);
+
+}  // namespace imagehash::vision
