@@ -1,4 +1,4 @@
-// Bits in the order of a hash: the first is the highest of out[0].
+// Writes the bits of a hash in order: the first is the highest bit of out[0].
 #pragma once
 
 #include <cstdint>

@@ -1,15 +1,18 @@
-// See dct.h. Compiled without contraction.
+// pocketfft's stages, one function a radix. Must be compiled without contraction (-ffp-contract=off), and no
+// sum may be reordered.
 #include "vision/perceptual/dct.h"
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace imagehash::vision {
 
 namespace {
 
-// exp(2 pi i k / n) for 0 <= k <= n / 2, as the product of a coarse and a fine rotation, each of them taken
-// in the octant where it is exact. Its last bit differs from that of cos() and sin() themselves.
+// exp(2 pi i k / n) for 0 <= k <= n / 2, as the product of a coarse and a fine rotation. Both are computed in
+// the first octant, where they are most exact. The last bit of the product differs from that of cos() and
+// sin().
 class UnitRoots {
  public:
     explicit UnitRoots(int n) : n_(n) {
@@ -32,7 +35,7 @@ class UnitRoots {
     }
 
  private:
-    // Eighths of a circle are counted in units of n; only the first half circle is asked for.
+    // Angles are counted in 1/n of an octant; k is in the first half circle.
     std::complex<double> exact(int k) const {
         double unit = static_cast<double>(0.25L * 3.141592653589793238462643383279502884197L / n_);
         int at = 8 * k;
@@ -53,7 +56,7 @@ class UnitRoots {
 
 }  // namespace
 
-CosineTransform::CosineTransform(int length) : length_(length), other_(length) {
+CosineTransform::CosineTransform(int length) : length_(length), buffer_(length) {
     std::vector<int> radices;
     int rest = length;
     for (; rest % 4 == 0; rest /= 4) radices.push_back(4);
@@ -74,7 +77,7 @@ CosineTransform::CosineTransform(int length) : length_(length), other_(length) {
     for (int k = 0; k < length; k++) cosines_.push_back(quarters(k + 1).real());
 }
 
-// Half-complex values: the real part of the first, then real and imaginary parts in turn, and in a run of
+// Values are half-complex: the real part of the first, then real and imaginary parts in turn, and in a run of
 // even length the real part of the last.
 void CosineTransform::radix_2(const Stage &stage, const double *in, double *out) {
     int n = stage.inner, groups = stage.outer;
@@ -100,7 +103,7 @@ void CosineTransform::radix_2(const Stage &stage, const double *in, double *out)
 }
 
 void CosineTransform::radix_4(const Stage &stage, const double *in, double *out) {
-    const double sqrt2 = 1.414213562373095048801688724209698;
+    constexpr double kSqrt2 = 1.414213562373095048801688724209698;
     int n = stage.inner, groups = stage.outer;
     for (int g = 0; g < groups; g++) {
         const double *a = in + n * 4 * g, *b = a + n, *c = b + n, *d = c + n;
@@ -116,9 +119,9 @@ void CosineTransform::radix_4(const Stage &stage, const double *in, double *out)
             double i_sum = d[0] + b[0], i_difference = d[0] - b[0];
             double r_sum = a[n - 1] + c[n - 1], r_difference = a[n - 1] - c[n - 1];
             leg[0][n - 1] = r_sum + r_sum;
-            leg[1][n - 1] = sqrt2 * (r_difference - i_sum);
+            leg[1][n - 1] = kSqrt2 * (r_difference - i_sum);
             leg[2][n - 1] = i_difference + i_difference;
-            leg[3][n - 1] = -sqrt2 * (r_difference + i_sum);
+            leg[3][n - 1] = -kSqrt2 * (r_difference + i_sum);
         }
         for (int i = 2; i < n; i += 2) {
             int m = n - i;
@@ -148,7 +151,7 @@ void CosineTransform::run(double *values) {
         values[k + 1] -= values[k];
         values[k] += before;
     }
-    double *from = values, *to = other_.data();
+    double *from = values, *to = buffer_.data();
     for (const Stage &stage : stages_) {
         stage.radix == 4 ? radix_4(stage, from, to) : radix_2(stage, from, to);
         std::swap(from, to);

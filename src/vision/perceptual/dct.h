@@ -1,22 +1,21 @@
-// The cosine transform of SciPy, rounding included.
+// The discrete cosine transform (DCT) of SciPy, rounding included.
 //
-// A perceptual hash compares frequencies with their median. In a picture with large even areas, or with a
-// symmetry, many frequencies are zero but for rounding, so bits hang on it: to give the bits that
-// scipy.fftpack.dct() gives, its sums must be taken in its order. That is pocketfft's (M. Reinecke;
-// github.com/scipy/pocketfft, BSD-3): a real FFT of radix 4 and 2 after P. N. Swarztrauber's FFTPACK (1982)
-// between a butterfly before and a rotation after it (J. Makhoul, "A fast cosine transform in one and two
+// A perceptual hash compares frequencies with their median. If a picture has large even areas or a symmetry,
+// many frequencies are zero but for rounding, and rounding decides their bits. To give the bits of
+// scipy.fftpack.dct(), sums must be taken in its order, which is pocketfft's (M. Reinecke;
+// github.com/scipy/pocketfft, BSD-3): a real FFT of radix 4 and 2 after P. N. Swarztrauber's FFTPACK (1982),
+// with a butterfly before and a rotation after it (J. Makhoul, "A fast cosine transform in one and two
 // dimensions", 1980). The reference is SciPy on x86-64, whose builds do not contract a product and a sum.
-// Lengths are powers of 2.
 #pragma once
 
 #include <complex>
-#include <cstddef>
 #include <vector>
 
 namespace imagehash::vision {
 
 class CosineTransform {
  public:
+    // REQUIRES: `length` is a power of 2, at least 2.
     explicit CosineTransform(int length);
 
     // DCT-II without normalisation, in place: y[k] = 2 sum_n x[n] cos(pi k (2n + 1) / (2 length)).
@@ -26,7 +25,7 @@ class CosineTransform {
     struct Stage {
         int radix;  // 2 or 4
         int inner;  // length of a run of values that go through the same butterflies
-        int outer;  // product of the radices before
+        int outer;  // product of the radices of earlier stages
         std::vector<std::complex<double>> twiddles;  // [radix - 1][(inner - 1) / 2]
 
         std::complex<double> twiddle(int leg, int i) const {
@@ -40,7 +39,7 @@ class CosineTransform {
     int length_;
     std::vector<Stage> stages_;
     std::vector<double> cosines_;  // cos(2 pi (k + 1) / (4 length))
-    std::vector<double> other_;
+    std::vector<double> buffer_;  // stages write from the values to it, or back
 };
 
 }  // namespace imagehash::vision

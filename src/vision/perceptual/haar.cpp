@@ -1,22 +1,28 @@
-// See haar.h. Compiled without contraction.
+// Lifts pairs of values in place. Must be compiled without contraction (-ffp-contract=off), and no sum may be
+// reordered.
 #include "vision/perceptual/haar.h"
 
 namespace imagehash::vision {
 
-static const double kRoot = 0.70710678118654752440;  // of 1/2
+namespace {
 
-// Sum and difference of a pair.
-static void analyse(double &a, double &b) {
-    double low = kRoot * b + kRoot * a, high = -kRoot * b + kRoot * a;
+constexpr double kRootOfHalf = 0.70710678118654752440;
+
+// Low and high pass of a pair.
+void analyse(double &a, double &b) {
+    double low = kRootOfHalf * b + kRootOfHalf * a, high = -kRootOfHalf * b + kRootOfHalf * a;
     a = low;
     b = high;
 }
 
-static void synthesise(double &low, double &high) {
-    double a = kRoot * low + kRoot * high, b = kRoot * low + -kRoot * high;
+// Inverts analyse().
+void synthesise(double &low, double &high) {
+    double a = kRootOfHalf * low + kRootOfHalf * high, b = kRootOfHalf * low + -kRootOfHalf * high;
     low = a;
     high = b;
 }
+
+}  // namespace
 
 void haar_decompose(Square &square) {
     for (int step = 1; step < square.side; step *= 2)

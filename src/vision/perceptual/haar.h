@@ -1,8 +1,8 @@
 // The Haar wavelet transform of PyWavelets, rounding included, in place.
 //
-// Bits of a wavelet hash hang on rounding where blocks of a picture are equally bright, so the products and
-// sums are those of pywt.wavedec2() and waverec2() in their order (github.com/PyWavelets/pywt, MIT). Each
-// step stays within blocks of 2x2 values, so a large picture may be transformed tile by tile.
+// If blocks of a picture are equally bright, rounding decides the bits of its wavelet hash. So products and
+// sums are those of pywt.wavedec2() and waverec2(), in their order (github.com/PyWavelets/pywt, MIT). Each
+// step stays within blocks of 2x2 values, so a large picture can be transformed tile by tile.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,11 @@ struct Square {
     std::vector<double> values;
 };
 
-// All levels; the approximation of the last one ends up in (0, 0), that of level k in the multiples of 2^k.
+// Decomposes all levels. The approximation of the last one is then at (0, 0), that of level k at the
+// multiples of 2^k.
 void haar_decompose(Square &square);
+
+// Inverts haar_decompose().
 void haar_reconstruct(Square &square);
 
 }  // namespace imagehash::vision

@@ -1,4 +1,6 @@
-// See pdq.h. Compiled without contraction; single precision as in the reference, where bits hang on it.
+// Luma, box filters, decimation to 64x64, DCT, median. Must keep the single precision and the order of sums
+// of the reference, because rounding decides bits, and must be compiled without contraction
+// (-ffp-contract=off).
 #include "vision/perceptual/pdq.h"
 
 #include <algorithm>
@@ -13,9 +15,9 @@ namespace imagehash::vision {
 
 namespace {
 
-constexpr int kLeastSide = 5;
+constexpr int kMinSide = 5;
 constexpr int kSide = 64;         // of the picture that is transformed
-constexpr int kFrequencies = 16;  // 1 to 16 in each direction; 0, the mean, is left out
+constexpr int kFrequencies = 16;  // 1 to 16 in each direction; 0, the mean, is not used
 
 using Frequencies = std::array<std::array<float, kFrequencies>, kFrequencies>;
 
@@ -26,14 +28,14 @@ void luma_of(const uint8_t *bgr, std::vector<float> &row) {
     }
 }
 
-// Box filters write means over a window of values, of fewer at the ends. They keep a running sum, so a mean
-// carries the rounding of all before it.
+// The window of a box filter, which writes the mean of the values in it; at the ends it holds fewer. Filters
+// keep a running sum, as the reference does, so a mean has the rounding errors of all earlier ones.
 struct Window {
     explicit Window(int length)
         : length(length), size((length + 2 * kSide - 1) / (2 * kSide)), ahead((size + 2) / 2 - 1) {}
     int length;  // of the line
-    int size;    // such that two passes reach over 1/64 of the line
-    int ahead;   // values read beyond the one that is written
+    int size;    // two passes reach over 1/64 of the line
+    int ahead;   // values that are read past the one that is written
 };
 
 class RowFilter {
@@ -62,13 +64,13 @@ class RowFilter {
     std::vector<float> in_;
 };
 
-// All columns at once. Rows go in from the top, and come out `ahead` rows later.
+// Filters all columns at once. Rows enter from the top, and leave `ahead` rows later.
 class ColumnFilter {
  public:
     ColumnFilter(int width, int height)
         : window_(height), sums_(width), kept_(static_cast<size_t>(window_.size) * width), out_(width) {}
 
-    // Null after the last row.
+    // `row` is null after the last row.
     template <class Sink>
     void push(const float *row, Sink &&sink) {
         size_t width = sums_.size();
@@ -102,7 +104,8 @@ class ColumnFilter {
 
 using Picture = std::array<std::array<float, kSide>, kSide>;
 
-// Takes the pixel in the middle of each part of a picture whose rows are given one by one.
+// Divides a picture, whose rows are given one by one, into kSide x kSide parts, and takes the pixel in the
+// middle of each.
 class Decimator {
  public:
     explicit Decimator(cv::Size size) : size_(size) {}
@@ -122,30 +125,31 @@ class Decimator {
     int i_ = 0, y_ = 0;
 };
 
-// Two box filters a direction, row by row, so that a large picture is never kept as floats.
-Picture reduce(const cv::Mat &bgr) {
+// The luma at kSide x kSide, after two box filters in each direction. Works row by row, so a large picture is
+// never kept as floats.
+Picture reduced_luma(const cv::Mat &bgr) {
     RowFilter rows(bgr.cols);
     ColumnFilter first(bgr.cols, bgr.rows), second(bgr.cols, bgr.rows);
     Decimator decimator(bgr.size());
-    auto last = [&](const std::vector<float> &row) { decimator.take(row); };
-    auto middle = [&](std::vector<float> &row) {
+    auto take = [&](const std::vector<float> &row) { decimator.take(row); };
+    auto filter_again = [&](std::vector<float> &row) {
         rows.run(row);
-        second.push(row.data(), last);
+        second.push(row.data(), take);
     };
-    bool small_enough = bgr.rows == kSide && bgr.cols == kSide;
+    bool needs_no_filter = bgr.rows == kSide && bgr.cols == kSide;
     std::vector<float> row(bgr.cols);
     for (int y = 0; y < bgr.rows; y++) {
         luma_of(bgr.ptr(y), row);
-        if (small_enough) {
+        if (needs_no_filter) {
             decimator.take(row);
             continue;
         }
         rows.run(row);
-        first.push(row.data(), middle);
+        first.push(row.data(), filter_again);
     }
-    if (!small_enough) {
-        first.finish(middle);
-        second.finish(last);
+    if (!needs_no_filter) {
+        first.finish(filter_again);
+        second.finish(take);
     }
     return decimator.picture();
 }
@@ -182,15 +186,15 @@ Frequencies transform(const Picture &picture) {
     return result;
 }
 
-// How a turn of the picture shows in its frequencies: they are transposed or not, and those of odd number
-// along an axis that is reversed change sign. Frequency 1 is number 0 here.
-struct Turn {
+// What a dihedral variant does to the frequencies: they are transposed or not, and odd frequencies along a
+// reversed axis change sign. Frequency 1 has index 0 here.
+struct Variant {
     bool transposed;
-    bool rows_reversed;  // of the picture as it was
+    bool rows_reversed;  // of the picture as it is
     bool columns_reversed;
 };
 
-constexpr Turn kTurns[kDihedralVariants] = {
+constexpr Variant kVariants[kDihedralVariants] = {
     {false, false, false},  // as it is
     {true, false, true},    // by 90 degrees
     {false, true, true},    // by 180
@@ -201,17 +205,17 @@ constexpr Turn kTurns[kDihedralVariants] = {
     {true, true, true},     // on the other diagonal
 };
 
-Frequencies turned(const Frequencies &in, const Turn &turn) {
+Frequencies frequencies_of(const Frequencies &in, const Variant &variant) {
     Frequencies out;
     for (int i = 0; i < kFrequencies; i++)
         for (int j = 0; j < kFrequencies; j++) {
-            bool negative = (turn.rows_reversed && i % 2 == 0) != (turn.columns_reversed && j % 2 == 0);
-            (turn.transposed ? out[j][i] : out[i][j]) = negative ? -in[i][j] : in[i][j];
+            bool negative = (variant.rows_reversed && i % 2 == 0) != (variant.columns_reversed && j % 2 == 0);
+            (variant.transposed ? out[j][i] : out[i][j]) = negative ? -in[i][j] : in[i][j];
         }
     return out;
 }
 
-// A bit for each frequency above the median, the lower of the middle two.
+// Sets a bit for each frequency above the median: the lower of the middle two.
 void write_bits(const Frequencies &frequencies, uint8_t *out) {
     std::array<float, kFrequencies * kFrequencies> sorted;
     memcpy(sorted.data(), frequencies.data(), sizeof(sorted));
@@ -225,13 +229,13 @@ void write_bits(const Frequencies &frequencies, uint8_t *out) {
 }  // namespace
 
 int pdq_hash(const cv::Mat &bgr, int variants, uint8_t (*out)[kPdqBytes]) {
-    if (std::min(bgr.rows, bgr.cols) < kLeastSide) {
+    if (std::min(bgr.rows, bgr.cols) < kMinSide) {
         for (int i = 0; i < variants; i++) memset(out[i], 0, kPdqBytes);
         return 0;
     }
-    Picture picture = reduce(bgr);
+    Picture picture = reduced_luma(bgr);
     Frequencies frequencies = transform(picture);
-    for (int i = 0; i < variants; i++) write_bits(turned(frequencies, kTurns[i]), out[i]);
+    for (int i = 0; i < variants; i++) write_bits(frequencies_of(frequencies, kVariants[i]), out[i]);
     return quality_of(picture);
 }
 

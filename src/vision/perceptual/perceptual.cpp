@@ -1,4 +1,5 @@
-// See perceptual.h. Compiled without contraction.
+// ImageHash's hashes over the arithmetic of pillow.h, dct.h and haar.h. Must be compiled without contraction
+// (-ffp-contract=off), and must not use OpenCV's resizing or grey, which round otherwise.
 #include "vision/perceptual/perceptual.h"
 
 #include <algorithm>
@@ -12,12 +13,15 @@
 
 namespace imagehash::vision {
 
-static cv::Mat small_grey(const cv::Mat &bgr, int width, int height) {
+namespace {
+
+cv::Mat resized_grey(const cv::Mat &bgr, int width, int height) {
     return pillow::resize(pillow::grey(bgr), width, height);
 }
 
-// A bit for each value that is above the median, which for an even count is the mean of the middle two.
-static void above_median(const std::vector<double> &values, uint8_t *out) {
+// Sets a bit for each value above the median. REQUIRES: an even number of values; the median is the mean of
+// the middle two.
+void write_bits_above_median(const std::vector<double> &values, uint8_t *out) {
     std::vector<double> sorted = values;
     auto upper = sorted.begin() + sorted.size() / 2;
     std::nth_element(sorted.begin(), upper, sorted.end());
@@ -26,12 +30,22 @@ static void above_median(const std::vector<double> &values, uint8_t *out) {
     for (double value : values) bits.add(value > median);
 }
 
+// The tile (row, column) of a picture that is divided into tiles of the square's side.
+void load_tile(const cv::Mat &grey, int row, int column, Square &tile) {
+    for (int y = 0; y < tile.side; y++) {
+        const uint8_t *from = grey.ptr(row * tile.side + y) + column * tile.side;
+        for (int x = 0; x < tile.side; x++) tile.at(y, x) = from[x] / 255.0;
+    }
+}
+
+}  // namespace
+
 bool is_hash_size(int size) {
     return size == 8 || size == 16 || size == 32;
 }
 
 void average_hash(const cv::Mat &bgr, int size, uint8_t *out) {
-    cv::Mat grey = small_grey(bgr, size, size);
+    cv::Mat grey = resized_grey(bgr, size, size);
     int sum = 0;
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) sum += grey.at<uint8_t>(y, x);
@@ -41,14 +55,14 @@ void average_hash(const cv::Mat &bgr, int size, uint8_t *out) {
 }
 
 void difference_hash(const cv::Mat &bgr, int size, uint8_t *out) {
-    cv::Mat grey = small_grey(bgr, size + 1, size);
+    cv::Mat grey = resized_grey(bgr, size + 1, size);
     BitWriter bits(out);
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) bits.add(grey.at<uint8_t>(y, x + 1) > grey.at<uint8_t>(y, x));
 }
 
 void vertical_difference_hash(const cv::Mat &bgr, int size, uint8_t *out) {
-    cv::Mat grey = small_grey(bgr, size, size + 1);
+    cv::Mat grey = resized_grey(bgr, size, size + 1);
     BitWriter bits(out);
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) bits.add(grey.at<uint8_t>(y + 1, x) > grey.at<uint8_t>(y, x));
@@ -56,7 +70,7 @@ void vertical_difference_hash(const cv::Mat &bgr, int size, uint8_t *out) {
 
 void perceptual_hash(const cv::Mat &bgr, int size, uint8_t *out) {
     int side = 4 * size;
-    cv::Mat grey = small_grey(bgr, side, side);
+    cv::Mat grey = resized_grey(bgr, side, side);
     CosineTransform transform(side);
     std::vector<double> line(side), low;
     cv::Mat columns(size, side, CV_64FC1);
@@ -69,23 +83,15 @@ void perceptual_hash(const cv::Mat &bgr, int size, uint8_t *out) {
         transform.run(columns.ptr<double>(y));
         low.insert(low.end(), columns.ptr<double>(y), columns.ptr<double>(y) + size);
     }
-    above_median(low, out);
+    write_bits_above_median(low, out);
 }
 
-// The tile (row, column) of a picture that is divided into tiles of the square's side.
-static void load_tile(const cv::Mat &grey, int row, int column, Square &tile) {
-    for (int y = 0; y < tile.side; y++) {
-        const uint8_t *from = grey.ptr(row * tile.side + y) + column * tile.side;
-        for (int x = 0; x < tile.side; x++) tile.at(y, x) = from[x] / 255.0;
-    }
-}
-
-// ImageHash decomposes the picture wholly, clears the last approximation, puts the picture together again and
-// decomposes it to size x size. That makes one tile of the picture a bit, and tiles only meet in `top`.
+// ImageHash decomposes the picture completely, clears the last approximation, reconstructs the picture, and
+// decomposes it to size x size. So each tile of the picture makes one bit, and tiles meet only in `top`.
 void wavelet_hash(const cv::Mat &bgr, int size, uint8_t *out) {
     int side = size;
     while (2 * side <= std::min(bgr.cols, bgr.rows)) side *= 2;
-    cv::Mat grey = small_grey(bgr, side, side);
+    cv::Mat grey = resized_grey(bgr, side, side);
     Square tile(side / size), top(size);
     for (int row = 0; row < size; row++)
         for (int column = 0; column < size; column++) {
@@ -105,45 +111,45 @@ void wavelet_hash(const cv::Mat &bgr, int size, uint8_t *out) {
             haar_decompose(tile);
             top.at(row, column) = tile.at(0, 0);
         }
-    above_median(top.values, out);
+    write_bits_above_median(top.values, out);
 }
 
 void color_hash(const cv::Mat &bgr, uint8_t *out) {
-    // Bounds of ImageHash, on 0 to 255; hues are divided at multiples of 42.5.
-    constexpr int black = 256 / 8, faint = 256 / 3, strong = 256 * 2 / 3, hues = 6;
+    // ImageHash's bounds of grey and of saturation, on 0 to 255; hues are divided at multiples of 42.5.
+    constexpr int kBlack = 256 / 8, kFaint = 256 / 3, kStrong = 256 * 2 / 3, kHues = 6;
     int64_t blacks = 0, greys = 0, colors = 0;
-    std::array<int64_t, 2 * hues> of_hue{};
+    std::array<int64_t, 2 * kHues> of_hue{};
     for (int y = 0; y < bgr.rows; y++) {
         const uint8_t *from = bgr.ptr(y);
         for (int x = 0; x < bgr.cols; x++, from += 3) {
             uint8_t blue = from[0], green = from[1], red = from[2];
-            if (pillow::grey(red, green, blue) < black) {
+            if (pillow::grey(red, green, blue) < kBlack) {
                 blacks++;
                 continue;
             }
             int saturation = pillow::saturation(red, green, blue);
-            if (saturation < faint) {
+            if (saturation < kFaint) {
                 greys++;
                 continue;
             }
             colors++;
-            // The bound itself belongs to neither side.
-            int hue = std::min(pillow::hue(red, green, blue) * 2 / 85, hues - 1);
-            if (saturation < strong) of_hue[hue]++;
-            if (saturation > strong) of_hue[hues + hue]++;
+            // A saturation that equals the bound is neither faint nor strong.
+            int hue = std::min(pillow::hue(red, green, blue) * 2 / 85, kHues - 1);
+            if (saturation < kStrong) of_hue[hue]++;
+            if (saturation > kStrong) of_hue[kHues + hue]++;
         }
     }
     BitWriter bits(out);
     for (int i = 0; i < 6; i++) bits.add(false);
-    auto add = [&](int64_t count, double of) {
-        int eighths = std::min(7, static_cast<int>(static_cast<double>(count) / of * 8));
-        bits.add(eighths >= 4);
-        bits.add(eighths >= 2);
-        bits.add(eighths % 2 == 1);
+    auto add_share = [&](int64_t count, double total) {
+        int level = std::min(7, static_cast<int>(static_cast<double>(count) / total * 8));
+        bits.add(level >= 4);
+        bits.add(level >= 2);
+        bits.add(level % 2 == 1);
     };
-    add(blacks, static_cast<double>(bgr.total()));
-    add(greys, static_cast<double>(bgr.total()));
-    for (int64_t count : of_hue) add(count, static_cast<double>(std::max<int64_t>(colors, 1)));
+    add_share(blacks, static_cast<double>(bgr.total()));
+    add_share(greys, static_cast<double>(bgr.total()));
+    for (int64_t count : of_hue) add_share(count, static_cast<double>(std::max<int64_t>(colors, 1)));
 }
 
 }  // namespace imagehash::vision

@@ -1,4 +1,5 @@
-// See pillow.h. Compiled without contraction: a fused multiply-add rounds otherwise than Pillow.
+// Pillow's fixed-point and floating-point steps, in its order. Must be compiled without contraction
+// (-ffp-contract=off): a fused multiply-add rounds otherwise than Pillow.
 #include "vision/perceptual/pillow.h"
 
 #include <algorithm>
@@ -10,7 +11,8 @@ namespace imagehash::vision::pillow {
 
 namespace {
 
-// Weights are integers of this many fractional bits; 8 bits of pixel and 2 of overshoot are left of 32.
+// Weights are integers with so many fractional bits. Of 32 bits, 8 are left for the pixel and 2 for
+// overshoot.
 constexpr int kWeightBits = 22;
 constexpr int32_t kHalf = 1 << (kWeightBits - 1);
 constexpr double kLanczosSupport = 3;
@@ -25,20 +27,20 @@ double lanczos(double x) {
     return -kLanczosSupport <= x && x < kLanczosSupport ? sinc(x) * sinc(x / kLanczosSupport) : 0;
 }
 
-// Which pixels of the input make one of the output, and their weights.
+// The pixels of the input that make one pixel of the output, and their weights.
 struct Tap {
     int first;
     int count;
-    size_t weights;  // where they begin in Taps::weights
+    size_t weights;  // index of the first in Taps::weights
 };
 
 struct Taps {
-    std::vector<Tap> of;
+    std::vector<Tap> taps;  // of each pixel of the output
     std::vector<int32_t> weights;
 };
 
 Taps make_taps(int input, int output) {
-    Taps taps;
+    Taps result;
     double scale = static_cast<double>(input) / output, stretch = std::max(scale, 1.0);
     double support = kLanczosSupport * stretch, inverse = 1 / stretch;
     std::vector<double> exact;
@@ -49,14 +51,14 @@ Taps make_taps(int input, int output) {
         exact.resize(count);
         double sum = 0;
         for (int k = 0; k < count; k++) sum += exact[k] = lanczos((k + first - centre + 0.5) * inverse);
-        taps.of.push_back({first, count, taps.weights.size()});
+        result.taps.push_back({first, count, result.weights.size()});
         for (double weight : exact) {
             if (sum != 0) weight /= sum;
             weight *= 1 << kWeightBits;
-            taps.weights.push_back(static_cast<int32_t>(weight < 0 ? weight - 0.5 : weight + 0.5));
+            result.weights.push_back(static_cast<int32_t>(weight < 0 ? weight - 0.5 : weight + 0.5));
         }
     }
-    return taps;
+    return result;
 }
 
 uint8_t to_pixel(int32_t sum) {
@@ -70,7 +72,7 @@ cv::Mat resize_rows(const cv::Mat &in, int width) {
         const uint8_t *from = in.ptr(y);
         uint8_t *to = out.ptr(y);
         for (int x = 0; x < width; x++) {
-            const Tap &tap = taps.of[x];
+            const Tap &tap = taps.taps[x];
             const int32_t *weights = &taps.weights[tap.weights];
             const uint8_t *pixels = from + tap.first;
             int32_t sum = kHalf;
@@ -86,7 +88,7 @@ cv::Mat resize_columns(const cv::Mat &in, int height) {
     cv::Mat out(height, in.cols, CV_8UC1);
     std::vector<int32_t> sums(in.cols);
     for (int y = 0; y < height; y++) {
-        const Tap &tap = taps.of[y];
+        const Tap &tap = taps.taps[y];
         std::fill(sums.begin(), sums.end(), kHalf);
         for (int k = 0; k < tap.count; k++) {
             const uint8_t *from = in.ptr(tap.first + k);
@@ -111,7 +113,7 @@ cv::Mat grey(const cv::Mat &bgr) {
 }
 
 cv::Mat resize(const cv::Mat &grey, int width, int height) {
-    // Since version 13 Pillow narrows a picture last that loses much of its height.
+    // Since version 13 Pillow resizes columns first if the picture loses much of its height.
     int lost_rows = grey.rows - height, lost_columns = grey.cols - width;
     bool rows_first = lost_rows <= 0 || lost_rows <= 2 * lost_columns;
     cv::Mat result = grey;
@@ -128,7 +130,7 @@ uint8_t saturation(uint8_t red, uint8_t green, uint8_t blue) {
     return static_cast<uint8_t>(saturation * 255.0);
 }
 
-// Single and double precision alternate as in the original.
+// Single and double precision alternate as in Pillow.
 uint8_t hue(uint8_t red, uint8_t green, uint8_t blue) {
     uint8_t most = std::max({red, green, blue}), least = std::min({red, green, blue});
     if (most == least) return 0;
@@ -147,7 +149,8 @@ namespace {
 
 constexpr int kBoxPasses = 3;
 
-// Radius of the box, with a fraction, whose kBoxPasses-fold repetition has the variance of the Gaussian.
+// The radius, with a fraction, of the box filter whose kBoxPasses-fold repetition has the variance of the
+// Gaussian.
 float box_radius(float radius) {
     float variance = radius * radius / kBoxPasses;
     float length = static_cast<float>(std::sqrt(12.0 * variance + 1.0));
@@ -157,7 +160,7 @@ float box_radius(float radius) {
     return whole + part;
 }
 
-// One row; beyond its ends lies their pixel. In 24-bit fixed point.
+// Filters one row in 24-bit fixed point. The pixels at its ends are repeated beyond them.
 void box_blur(std::vector<uint8_t> &row, float radius) {
     int whole = static_cast<int>(radius), last = static_cast<int>(row.size()) - 1;
     auto inner = static_cast<uint32_t>(static_cast<float>(1u << 24) / (radius * 2 + 1));

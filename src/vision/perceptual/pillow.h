@@ -1,12 +1,14 @@
-// Grey pixels and resampling as Pillow does them, bit for bit.
+// Grey, resampling and filters of Pillow, bit for bit.
 //
-// Perceptual hashes made in Python rest on Pillow's arithmetic: 16-bit weights of grey, and an antialiased
-// Lanczos filter in 22-bit fixed point, rounded to 8 bits after each of two passes. OpenCV's differ, and a
-// hash turns a difference of one grey level into a bit. Source: Pillow (python-pillow.org; J. A. Clark and
-// contributors, MIT-CMU), Convert.c, Resample.c, BoxBlur.c, RankFilter.c as of version 13. Older ones differ
-// in pictures that lose more than twice as many rows as columns: they resize rows first always. Must not be
-// replaced by "the same" function of another library.
+// Perceptual hashes made in Python depend on Pillow's arithmetic: 16-bit weights of grey, and an antialiased
+// Lanczos filter in 22-bit fixed point, rounded to 8 bits after each of two passes. OpenCV's arithmetic
+// differs, and a difference of one grey level can change a bit of a hash. Source: Pillow (python-pillow.org;
+// J. A. Clark and contributors, MIT-CMU), Convert.c, Resample.c, BoxBlur.c, RankFilter.c of version 13. Older
+// versions always resize rows first, so they differ for pictures that lose more than twice as many rows as
+// columns. Must not be replaced by functions of another library.
 #pragma once
+
+#include <cstdint>
 
 #include <opencv2/core.hpp>
 
@@ -21,12 +23,12 @@ cv::Mat grey(const cv::Mat &bgr);
 // Image.resize((width, height), LANCZOS) of an image of mode "L".
 cv::Mat resize(const cv::Mat &grey, int width, int height);
 
-// Of Image.convert("HSV"), one pixel: saturation, and hue, of which 0 to 255 is the whole circle.
+// Image.convert("HSV") of one pixel: saturation, and hue, whose circle is 0 to 255.
 uint8_t saturation(uint8_t red, uint8_t green, uint8_t blue);
 uint8_t hue(uint8_t red, uint8_t green, uint8_t blue);
 
-// Image.filter(GaussianBlur(radius)) of mode "L": three box filters a direction whose variances sum up to
-// radius squared (P. Gwosdek et al., "Theoretical foundations of Gaussian convolution by extended box
+// Image.filter(GaussianBlur(radius)) of mode "L": three box filters in each direction, whose variances add up
+// to radius squared (P. Gwosdek et al., "Theoretical foundations of Gaussian convolution by extended box
 // filtering", 2011).
 cv::Mat gaussian_blur(const cv::Mat &grey, float radius);
 

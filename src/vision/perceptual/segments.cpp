@@ -1,37 +1,38 @@
-// See segments.h.
+// Flood-fills bright and dark regions of the picture at 300x300. Must use pillow.h alone for its pixels, as
+// ImageHash does.
 #include "vision/perceptual/segments.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
-#include "vision/types.h"
 #include "vision/perceptual/pillow.h"
+#include "vision/types.h"
 
 namespace imagehash::vision {
 
 namespace {
 
-constexpr int kSide = 300;       // of the picture that is looked at
-constexpr int kBright = 128;     // brighter than this
-constexpr int kLeastSize = 500;  // pixels; larger than this
-constexpr float kBlur = 2;       // radius, pixels
-static_assert(kMaxSegments >= kSide * kSide / (kLeastSize + 1), "room for all");
+constexpr int kSide = 300;          // of the picture that is segmented
+constexpr int kBrightAbove = 128;   // grey
+constexpr int kSegmentAbove = 500;  // pixels
+constexpr float kBlurRadius = 2;    // pixels
+static_assert(kMaxSegments >= kSide * kSide / (kSegmentAbove + 1), "room for all");
 
 struct Region {
     int size = 0;
     int top = kSide, bottom = 0, left = kSide, right = 0;  // bottom and right not included
 };
 
-class Map {
+class PixelMap {
  public:
-    explicit Map(const cv::Mat &grey) : grey_(grey), seen_(kSide * kSide) {}
+    explicit PixelMap(const cv::Mat &grey) : grey_(grey), seen_(kSide * kSide) {}
 
-    bool is_bright(int at) const { return grey_.data[at] > kBright; }
+    bool is_bright(int at) const { return grey_.data[at] > kBrightAbove; }
     bool is_seen(int at) const { return seen_[at]; }
 
-    // Marks what is connected with `start` by sides and of its kind.
-    Region fill(int start) {
+    // Marks the region of `start`: pixels of its kind that are connected with it by their sides.
+    Region flood_fill(int start) {
         Region region;
         bool bright = is_bright(start);
         seen_[start] = true;
@@ -64,27 +65,27 @@ class Map {
     std::vector<int> todo_;
 };
 
-// Bright regions, then dark ones, each kind from top to bottom. ImageHash looks for dark ones until it has
-// counted as many pixels as there are; it counts the ring around the picture too, and no region of one pixel,
-// so what is found last can be missed.
+// Bright regions, then dark ones, each kind from top to bottom. ImageHash looks for dark regions until it has
+// counted as many pixels as the picture has. It also counts a frame around the picture, but no region of one
+// pixel, so it can miss the last regions; so does this function.
 std::vector<Region> find_regions(const cv::Mat &grey) {
-    Map map(grey);
+    PixelMap map(grey);
     std::vector<Region> regions;
     int counted = 4 * kSide;
     for (bool bright : {true, false})
         for (int at = 0; at < kSide * kSide && (bright || counted < kSide * kSide); at++) {
             if (map.is_seen(at) || map.is_bright(at) != bright) continue;
-            Region region = map.fill(at);
+            Region region = map.flood_fill(at);
             if (region.size > 1) counted += region.size;
-            if (region.size > kLeastSize) regions.push_back(region);
+            if (region.size > kSegmentAbove) regions.push_back(region);
         }
     if (regions.empty()) regions.push_back({kSide * kSide, 0, kSide, 0, kSide});
     return regions;
 }
 
-// From kSide to `length` pixels, to the nearest, halves to the even one. A picture can have less pixels than
-// a region has, but no region becomes empty.
-void scale(int from, int to, int length, int *begin, int *size) {
+// Scales the range [from, to) from kSide to `length` pixels, rounded to nearest, halves to even. A picture
+// can have fewer pixels than a region, but no range becomes empty.
+void scale_range(int from, int to, int length, int *begin, int *size) {
     double factor = static_cast<double>(length) / kSide;
     *begin = std::min(static_cast<int>(std::nearbyint(from * factor)), length - 1);
     *size = std::max(static_cast<int>(std::nearbyint(to * factor)) - *begin, 1);
@@ -94,12 +95,12 @@ void scale(int from, int to, int length, int *begin, int *size) {
 
 std::vector<cv::Rect> find_segments(const cv::Mat &bgr) {
     cv::Mat grey = pillow::resize(pillow::grey(bgr), kSide, kSide);
-    grey = pillow::median_3x3(pillow::gaussian_blur(grey, kBlur));
+    grey = pillow::median_3x3(pillow::gaussian_blur(grey, kBlurRadius));
     std::vector<cv::Rect> segments;
     for (const Region &region : find_regions(grey)) {
         cv::Rect segment;
-        scale(region.left, region.right, bgr.cols, &segment.x, &segment.width);
-        scale(region.top, region.bottom, bgr.rows, &segment.y, &segment.height);
+        scale_range(region.left, region.right, bgr.cols, &segment.x, &segment.width);
+        scale_range(region.top, region.bottom, bgr.rows, &segment.y, &segment.height);
         segments.push_back(segment);
     }
     return segments;

@@ -1,8 +1,8 @@
-// The bright and the dark parts of a picture, each to be hashed alone, so that a copy that was cropped still
-// shares some of them.
+// The bright and the dark segments of a picture. Each is hashed alone, so a cropped copy still shares some of
+// the hashes.
 //
-// M. Steinebach, H. Liu, Y. Yannikos, "Efficient cropping-resistant robust image hashing" (ARES 2014), as
-// crop_resistant_hash() of Python's ImageHash cuts them, its order and its habits included.
+// M. Steinebach, H. Liu, Y. Yannikos, "Efficient cropping-resistant robust image hashing" (ARES 2014).
+// Segments and their order are those of crop_resistant_hash() of Python's ImageHash, its oddities included.
 #pragma once
 
 #include <vector>
@@ -11,8 +11,9 @@
 
 namespace imagehash::vision {
 
-// At least one rectangle and at most kMaxSegments of them; none empty, all within `bgr` (8-bit BGR). They may
-// overlap. Where there is no part of 500 of the 300x300 pixels that are looked at, it is the whole picture.
+// Returns 1 to kMaxSegments rectangles, none of them empty, all within `bgr` (8-bit BGR). They may overlap. A
+// segment has more than 500 of the 300x300 pixels that the picture is resized to; if there is none, the whole
+// picture is returned.
 std::vector<cv::Rect> find_segments(const cv::Mat &bgr);
 
 }  // namespace imagehash::vision
