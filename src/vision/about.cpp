@@ -1,4 +1,4 @@
-// Versions are those of the libraries that run, not of the headers.
+// Asks the libraries that run, not the headers that this was compiled with, for their versions.
 #include "vision/about.h"
 
 #include <sstream>
@@ -10,8 +10,10 @@
 
 namespace imagehash::vision {
 
-// What follows "name:" on its line in OpenCV's description of its build; "" where there is no such line.
-static std::string built_with(const std::string &name) {
+namespace {
+
+// What follows "name:" on its line in OpenCV's description of its build; "" if there is no such line.
+std::string build_setting(const std::string &name) {
     std::istringstream lines(cv::getBuildInformation());
     for (std::string line; std::getline(lines, line);) {
         size_t begin = line.find_first_not_of(' ');
@@ -22,13 +24,15 @@ static std::string built_with(const std::string &name) {
     return "";
 }
 
+}  // namespace
+
 int write_facts(Fact facts[kMaxFacts]) {
     Facts list(facts);
     list.add("opencv", cv::getVersionString());
-    list.add("opencv jpeg", built_with("JPEG"));
-    list.add("opencv png", built_with("PNG"));
-    list.add("opencv tiff", built_with("TIFF"));
-    list.add("opencv webp", built_with("WEBP"));
+    list.add("opencv jpeg", build_setting("JPEG"));
+    list.add("opencv png", build_setting("PNG"));
+    list.add("opencv tiff", build_setting("TIFF"));
+    list.add("opencv webp", build_setting("WEBP"));
     list.add("opencv simd", cv::getCPUFeaturesLine());
     return list.count();
 }

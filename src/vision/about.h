@@ -1,11 +1,11 @@
-// What a bug report needs to know of OpenCV and its codecs. Reads what the libraries say of themselves.
+// Facts about OpenCV and its codecs for bug reports, as the libraries report them.
 #pragma once
 
 #include "common/types.h"
 
 namespace imagehash::vision {
 
-// Returns how many of facts[] it has written.
+// Returns the number of facts written.
 int write_facts(Fact facts[kMaxFacts]);
 
 }  // namespace imagehash::vision

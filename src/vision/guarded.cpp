@@ -1,4 +1,4 @@
-// Must not throw or allocate: it also runs when memory is exhausted.
+// Translates OpenCV's exceptions. Must not throw or allocate: it also runs when memory is exhausted.
 #include "vision/guarded.h"
 
 #include <opencv2/core.hpp>

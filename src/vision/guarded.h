@@ -1,12 +1,17 @@
-// guarded() of this library: what OpenCV's exceptions mean.
+// guarded() of this library, which knows OpenCV's exceptions.
 #pragma once
 
+#include <exception>
+
 #include "common/guarded.h"
+#include "common/status.h"
 
 namespace imagehash::vision {
 
+// Of cv::Exception: out_of_memory or internal; of any other exception: internal.
 Status status_of_exception(const std::exception &error) noexcept;
 
+// Runs callable() and returns what it threw as a Status.
 template <class Callable>
 Status guarded(Callable &&callable) noexcept {
     return guarded_by(status_of_exception, callable);

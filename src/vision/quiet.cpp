@@ -1,4 +1,5 @@
-// OpenCV decodes and resizes on the calling thread from here on.
+// Ends OpenBLAS's pool, which comes with OpenCV, and sets OpenCV's own to one thread. Must not call anything
+// of OpenCV that starts its pool.
 #include "vision/quiet.h"
 
 #include <opencv2/core/utility.hpp>

@@ -1,10 +1,11 @@
-// What OpenCV must be told once, before its first use.
+// Keeps OpenCV from using threads.
 #pragma once
 
 namespace imagehash::vision {
 
-// Ends threads that libraries started by being loaded, and keeps everything on the calling thread: the postmaster
-// may have no second thread, or fork() copies locks that nobody will release. Starts none itself.
+// Ends the threads that libraries started when they were loaded, and keeps OpenCV on the calling thread. The
+// postmaster must have no second thread: fork() would copy locks that nobody releases. Starts no thread. Call
+// it before OpenCV is used.
 void quiet_libraries();
 
 }  // namespace imagehash::vision

@@ -1,25 +1,24 @@
-// Types and limits of this library, for its rooms and its callers. api.h has the functions.
+// Types and limits of this library, for its folders and its callers. api.h has the functions.
 #pragma once
 
 #include <cstdint>
 
-#include "common/status.h"
 #include "common/stop.h"
-#include "common/types.h"
 
 namespace imagehash::vision {
 
-// What the header of an image says. Sizes are those of the stored pixels, before EXIF orientation is applied.
+// What the header of an image says. Sizes are those of the stored pixels, before the EXIF orientation is
+// applied.
 struct ImageInfo {
     char format[8];   // "jpeg", "png", "webp", "bmp", "tiff", "gif", ...
     int width;        // pixels
     int height;       // pixels
-    int orientation;  // EXIF, 1 to 8; 1 where the image has none
+    int orientation;  // EXIF, 1 to 8; 1 if the image has none
 };
 
-// What is refused before it is decoded; bounds memory and time of one image.
+// An image beyond them is refused before it is decoded, so they bound the memory and time of one image.
 struct Limits {
-    int64_t max_pixels;  // width x height; a JPEG may have this times ten in all its scans
+    int64_t max_pixels;  // width x height; a JPEG may have ten times as many in all its scans
     int64_t max_bytes;   // encoded
     StopFlag stop;       // asked while an image is decoded (ErrorKind::cancelled)
 };

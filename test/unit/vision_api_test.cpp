@@ -34,11 +34,13 @@ TEST(Api, WritesInputs) {
     Buffer image = encode(".png", gradient(300, 400));
     std::vector<float> input(input_floats(kShippedPreprocessing), NAN), expected(input.size());
     ASSERT_TRUE(api().write_input(bytes_of(image), kAmple, kShippedPreprocessing, input.data()).ok());
-    write_input(input_view(gradient(300, 400), kShippedPreprocessing), kShippedPreprocessing, expected.data());
+    write_input(input_view(gradient(300, 400), kShippedPreprocessing), kShippedPreprocessing,
+                expected.data());
     EXPECT_EQ(input, expected);
     Status status = api().write_input({image.data(), 100}, kAmple, kShippedPreprocessing, input.data());
     EXPECT_EQ(status.kind, ErrorKind::bad_image);
-    status = api().write_input(bytes_of(image), {1000, 1 << 30, nullptr}, kShippedPreprocessing, input.data());
+    status =
+        api().write_input(bytes_of(image), {1000, 1 << 30, nullptr}, kShippedPreprocessing, input.data());
     EXPECT_EQ(status.kind, ErrorKind::too_large);
 }
 

@@ -24,10 +24,10 @@ TEST(Augment, ViewsDifferAndRepeat) {
     }
     // The smallest and the thinnest pictures have views too.
     for (cv::Size size : {cv::Size(1, 1), cv::Size(1, 500), cv::Size(500, 2)})
-        for (int i = 0; i < 20; i++)
-            EXPECT_EQ(
-                augmented_view(cv::Mat(size, CV_8UC3, cv::Scalar(1, 2, 3)), kShippedPreprocessing, random).rows,
-                224);
+        for (int i = 0; i < 20; i++) {
+            cv::Mat tiny(size, CV_8UC3, cv::Scalar(1, 2, 3));
+            EXPECT_EQ(augmented_view(tiny, kShippedPreprocessing, random).rows, 224);
+        }
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ TEST(Preprocess, ExtremeShapes) {
 
 TEST(Preprocess, WritesRgb) {
     std::vector<float> input(input_floats(kShippedPreprocessing));
-    write_input(cv::Mat(kShippedPreprocessing.side, kShippedPreprocessing.side, CV_8UC3, cv::Scalar(0, 127, 255)),
-                kShippedPreprocessing, input.data());
+    const int side = kShippedPreprocessing.side;
+    write_input(cv::Mat(side, side, CV_8UC3, cv::Scalar(0, 127, 255)), kShippedPreprocessing, input.data());
     EXPECT_FLOAT_EQ(input[0], 1.0f);
     EXPECT_FLOAT_EQ(input[1], 0.0f);
     EXPECT_FLOAT_EQ(input[2], -127.0f / 128);

@@ -1,4 +1,5 @@
-// See augment.h.
+// Draws all random numbers itself. Must not use the distributions of the standard library: they give other
+// numbers in another implementation, and a hasher would not be reproducible.
 #include "vision/input/augment.h"
 
 #include <algorithm>
@@ -14,31 +15,31 @@ namespace imagehash::vision {
 
 namespace {
 
-// Not std::uniform_real_distribution: that draws other numbers in another standard library.
-double between(ViewRandom &random, double least, double most) {
-    return least + (most - least) * static_cast<double>(random() >> 11) * 0x1p-53;
+double uniform(ViewRandom &random, double low, double high) {
+    return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
 }
 
 bool one_in(ViewRandom &random, double n) {
-    return between(random, 0, 1) < 1 / n;
+    return uniform(random, 0, 1) < 1 / n;
 }
 
 cv::Mat random_crop(const cv::Mat &image, ViewRandom &random) {
-    double area = between(random, 0.4, 1);
-    double shape = std::exp(between(random, std::log(3.0 / 4), std::log(4.0 / 3)));
+    double area = uniform(random, 0.4, 1);
+    double shape = std::exp(uniform(random, std::log(3.0 / 4), std::log(4.0 / 3)));
     auto side = [](int whole, double share) {
         return std::clamp(static_cast<int>(std::lround(whole * share)), 1, whole);
     };
     int width = side(image.cols, std::sqrt(area * shape)), height = side(image.rows, std::sqrt(area / shape));
-    int x = static_cast<int>(between(random, 0, image.cols - width + 1)),
-        y = static_cast<int>(between(random, 0, image.rows - height + 1));
+    int x = static_cast<int>(uniform(random, 0, image.cols - width + 1)),
+        y = static_cast<int>(uniform(random, 0, image.rows - height + 1));
     return image(cv::Rect(x, y, width, height));
 }
 
-// To the picture's mean grey, or away from it: contrast. To its own grey: saturation. Then brightness.
-cv::Mat other_colors(const cv::Mat &image, ViewRandom &random) {
-    double brightness = between(random, 0.6, 1.4), contrast = between(random, 0.6, 1.4),
-           saturation = between(random, 0.6, 1.4);
+// Contrast scales the difference from the picture's mean grey, saturation that from each pixel's grey,
+// brightness all.
+cv::Mat change_colors(const cv::Mat &image, ViewRandom &random) {
+    double brightness = uniform(random, 0.6, 1.4), contrast = uniform(random, 0.6, 1.4),
+           saturation = uniform(random, 0.6, 1.4);
     if (one_in(random, 5)) saturation = 0;
     cv::Mat grey, grey_bgr, mixed, result;
     cv::cvtColor(image, grey, cv::COLOR_BGR2GRAY);
@@ -48,7 +49,7 @@ cv::Mat other_colors(const cv::Mat &image, ViewRandom &random) {
     return result;
 }
 
-cv::Mat through_jpeg(const cv::Mat &image, int quality) {
+cv::Mat compress_as_jpeg(const cv::Mat &image, int quality) {
     std::vector<uint8_t> bytes;
     cv::imencode(".jpg", image, bytes, {cv::IMWRITE_JPEG_QUALITY, quality});
     return cv::imdecode(bytes, cv::IMREAD_COLOR);
@@ -69,9 +70,9 @@ cv::Mat augmented_view(const cv::Mat &bgr, const Preprocessing &preprocessing, V
         cv::flip(view, mirrored, 1);
         view = mirrored;
     }
-    view = other_colors(view, random);
-    int quality = static_cast<int>(between(random, 30, 96));
-    return one_in(random, 2) ? through_jpeg(view, quality) : view;
+    view = change_colors(view, random);
+    int quality = static_cast<int>(uniform(random, 30, 96));
+    return one_in(random, 2) ? compress_as_jpeg(view, quality) : view;
 }
 
 }  // namespace imagehash::vision

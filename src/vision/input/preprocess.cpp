@@ -1,4 +1,5 @@
-// See preprocess.h.
+// Resizes, crops, reorders channels and normalises, with OpenCV. A change of a filter or a rounding here
+// changes every embedding.
 #include "vision/input/preprocess.h"
 
 #include <algorithm>
@@ -8,24 +9,28 @@
 
 namespace imagehash::vision {
 
-static cv::Rect centre_of(cv::Size size, cv::Size part) {
+namespace {
+
+cv::Rect centre_of(cv::Size size, cv::Size part) {
     return cv::Rect((size.width - part.width) / 2, (size.height - part.height) / 2, part.width, part.height);
 }
 
-static cv::Mat resized(const cv::Mat &image, cv::Size size) {
+cv::Mat resized(const cv::Mat &image, cv::Size size) {
     cv::Mat result;
     bool shrinks = std::min(image.cols, image.rows) > std::min(size.width, size.height);
     cv::resize(image, result, size, 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_CUBIC);
     return result;
 }
 
+}  // namespace
+
 cv::Mat input_view(const cv::Mat &bgr, const Preprocessing &preprocessing) {
     const cv::Size input(preprocessing.side, preprocessing.side);
     if (preprocessing.short_side == 0) return resized(bgr, input);
-    constexpr int kMaxRatio = 4;
+    constexpr int kMaxAspectRatio = 4;
     int short_side = std::min(bgr.cols, bgr.rows);
-    cv::Size kept(std::min<int64_t>(bgr.cols, int64_t{kMaxRatio} * short_side),
-                  std::min<int64_t>(bgr.rows, int64_t{kMaxRatio} * short_side));
+    cv::Size kept(std::min<int64_t>(bgr.cols, int64_t{kMaxAspectRatio} * short_side),
+                  std::min<int64_t>(bgr.rows, int64_t{kMaxAspectRatio} * short_side));
     cv::Mat middle = bgr(centre_of(bgr.size(), kept));
 
     double scale = static_cast<double>(preprocessing.short_side) / short_side;

@@ -1,6 +1,7 @@
-// Pixels -> a network's input, by the preprocessing its weights were made with (common/preprocessing.h).
+// Pixels -> the input of a network, by the preprocessing that its weights were trained with
+// (common/preprocessing.h).
 //
-// Writes into memory of the caller, so that batches and augmented views can be assembled without copies.
+// Writes into the caller's memory, so that batches can be assembled without copies.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -9,15 +10,15 @@
 
 namespace imagehash::vision {
 
-// What the short side of the pixels should at least have, so that nothing is enlarged.
+// The least short side, in pixels, of an image that need not be enlarged.
 inline int wanted_short_side(const Preprocessing &preprocessing) {
     return preprocessing.short_side ? preprocessing.short_side : preprocessing.side;
 }
 
-// 8-bit BGR of any size -> 8-bit BGR, side x side. The short side becomes short_side (area average when
-// shrinking, bicubic when enlarging), then the centre is cut out; or everything is squashed to side x side.
-// Images more than four times as long as wide lose their ends first: nothing there reaches the centre, and a
-// resized 1x10000 strip would have 650 million pixels.
+// 8-bit BGR of any size -> 8-bit BGR, side x side. The image is resized so that its short side is short_side
+// (area average when it shrinks, bicubic when it grows), and its centre cut out. If short_side is 0, the
+// whole image is resized to side x side. The ends of an image more than four times as long as wide are cut
+// off first: none of them reaches the centre, and a resized strip of 1x10000 pixels would have 650 million.
 cv::Mat input_view(const cv::Mat &bgr, const Preprocessing &preprocessing);
 
 // 8-bit BGR side x side -> out[side][side][3]: one image of a channels-last batch.
