@@ -1,5 +1,5 @@
 -- What train_hasher() and evaluate_hasher() say before the work: options out of range, labels that tell nothing, few rows, few
--- queries, how many images there are to embed; and that docs/training.md says the same of the options.
+-- queries, how many images there are to embed; and that docs/how-to/train-a-hasher.md says the same of the options.
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE statement;
@@ -84,7 +84,7 @@ SELECT train_hasher('x', 'SELECT first_image() FROM photo', 8, '{"views": 2}');
 SELECT evaluate_hasher('photos', 'SELECT first_image(), NULL, true FROM photo');
 
 -- the documentation is what the functions return
-SELECT pg_read_file(:'source' || '/docs/training.md') AS page
+SELECT pg_read_file(:'source' || '/docs/how-to/train-a-hasher.md') AS page
 \gset
 SELECT function, count(*), position(E'|---|---|---|---|---|---|\n' || string_agg(line, E'\n' ORDER BY ordinality) || E'\n\n' IN :'page') > 0 AS is_documented
 FROM (SELECT 'train_hasher' AS function, * FROM train_hasher_options() WITH ORDINALITY

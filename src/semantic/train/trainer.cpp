@@ -30,7 +30,7 @@ constexpr int64_t kBlock = 512;        // rows between two looks at the stop fla
 constexpr int64_t kSampleRows = 4096;  // of the training rows, for what validation needs of them
 constexpr double kLabelScale = 4;
 constexpr double kItqMargin =
-    0.02;  // ITQ has to be clearly better: its mistakes cost more (models/README.md)
+    0.02;  // ITQ has to be clearly better: its mistakes cost more (docs/explanation/hashers.md)
 
 [[noreturn]] void refuse(const std::string &message) {
     throw Error(ErrorKind::bad_argument, message);

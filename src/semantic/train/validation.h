@@ -3,7 +3,7 @@
 //
 // Codes are not asked for the nearest by cosine themselves: a code that gathers what belongs together is
 // better than the embedding and loses by that measure, to ITQ above all, which only copies the cosine. They
-// are asked for the rows with the nearest surroundings (models/README.md has what that changed).
+// are asked for the rows with the nearest surroundings (docs/explanation/hashers.md has what that changed).
 //
 // Private to trainer.cpp; retrieval.h has the measures that are reported. All of float[n][bits], -1 or 1.
 #pragma once
