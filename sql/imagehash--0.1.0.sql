@@ -335,7 +335,8 @@ REVOKE ALL ON FUNCTION imagehash_index_stats(regclass) FROM PUBLIC;
 -- ---------------------------------------------------------------------------------------------------------
 -- images
 -- ---------------------------------------------------------------------------------------------------------
--- In a module of their own, which links OpenCV and LibTorch: a session that only searches never loads it.
+-- They load libimagehash_vision.so (OpenCV) and libimagehash_semantic.so (LibTorch) when they first need them: a session that only
+-- searches loads neither.
 -- COST counts in cpu_operator_cost, so that the planner sees what a picture costs (milliseconds) beside a comparison
 -- (nanoseconds): it evaluates these functions last and, over a table of pictures, in parallel.
 
@@ -346,7 +347,7 @@ CREATE FUNCTION image_info(image bytea, OUT format text, OUT width integer, OUT 
 COMMENT ON FUNCTION image_info(bytea) IS
     'what the header of an image says, no pixel is decoded: format (jpeg, png, webp, bmp, tiff, gif), width and height of '
     'the stored pixels, EXIF orientation 1 to 8 (1 = upright); error 22023 where the data is no image in a known format, '
-    '0A000 where the format is known but not supported';
+    '0A000 where the format is known but not supported, 58P01 where libimagehash_vision.so is not installed';
 
 -- Bit for bit those of Python's ImageHash 4.3 (with Pillow 13, SciPy, PyWavelets) on the same pixels: str() of a hash made
 -- there is a literal here. src/vision/README.md says by how many bits the decoders of JPEG move them.
@@ -358,7 +359,8 @@ CREATE FUNCTION average_hash(image bytea, hash_size integer DEFAULT 8) RETURNS i
 COMMENT ON FUNCTION average_hash(bytea, integer) IS
     'hash_size x hash_size grey pixels, each above their mean or not, row by row; method average. Source: N. Krawetz, '
     '"Looks Like It" (2011); average_hash() of Python ImageHash, bit for bit on the same pixels. '
-    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION difference_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_difference_hash'
@@ -366,7 +368,8 @@ CREATE FUNCTION difference_hash(image bytea, hash_size integer DEFAULT 8) RETURN
 COMMENT ON FUNCTION difference_hash(bytea, integer) IS
     'hash_size + 1 x hash_size grey pixels, each brighter than its left neighbour or not, row by row; method difference. '
     'Source: N. Krawetz, "Kind of Like That" (2013); dhash() of Python ImageHash, bit for bit on the same pixels. '
-    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION difference_hash_vertical(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_vertical_difference_hash'
@@ -374,7 +377,8 @@ CREATE FUNCTION difference_hash_vertical(image bytea, hash_size integer DEFAULT 
 COMMENT ON FUNCTION difference_hash_vertical(bytea, integer) IS
     'hash_size x hash_size + 1 grey pixels, each brighter than the one above or not, row by row; method '
     'vertical-difference. Source: as difference_hash; dhash_vertical() of Python ImageHash, bit for bit on the same pixels. '
-    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION perceptual_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_perceptual_hash'
@@ -383,7 +387,8 @@ COMMENT ON FUNCTION perceptual_hash(bytea, integer) IS
     'the hash_size x hash_size lowest frequencies (DCT) of a grey picture four times that size, each above their median or '
     'not; method perceptual. Source: N. Krawetz, "Looks Like It" (2011); phash() of Python ImageHash, bit for bit on the '
     'same pixels. '
-    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION wavelet_hash(image bytea, hash_size integer DEFAULT 8) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_wavelet_hash'
@@ -392,7 +397,8 @@ COMMENT ON FUNCTION wavelet_hash(bytea, integer) IS
     'the Haar wavelet''s approximation of hash_size x hash_size values of a grey picture without its mean, each above their '
     'median or not; method wavelet. Source: D. Petrov, "Wavelet image hash in Python" (2016); whash() of Python ImageHash, '
     'bit for bit on the same pixels. '
-    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION color_hash(image bytea) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_color_hash'
@@ -401,7 +407,8 @@ COMMENT ON FUNCTION color_hash(bytea) IS
     '48 bits, the first 6 of them zero: the parts of the image that are black, grey, and of 6 hues faintly and strongly, 3 '
     'bits each; method color. colorhash() of Python ImageHash (binbits = 3), bit for bit on the same pixels: it prints 11 '
     'hexadecimal digits, put a 0 before them. '
-    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION crop_resistant_hash(image bytea) RETURNS imagehash[]
     AS 'MODULE_PATHNAME', 'imagehash_crop_resistant_hash'
@@ -411,7 +418,8 @@ COMMENT ON FUNCTION crop_resistant_hash(bytea) IS
     'some, within 16 bits (of ImageHash: 1 is enough); method crop-resistant. Source: M. Steinebach, H. Liu, Y. Yannikos, '
     '"Efficient cropping-resistant robust image hashing" (2014); crop_resistant_hash() of Python ImageHash, bit for bit on '
     'the same pixels. '
-    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION pdq_hash(image bytea) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_pdq_hash'
@@ -421,14 +429,16 @@ COMMENT ON FUNCTION pdq_hash(bytea) IS
     'PDQ''s hexadecimal. Means little where pdq_quality is below 50; copies are within 31 bits. Source: Facebook, "The '
     'TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm" (2019); compute() of Python pdqhash, bit for bit on '
     'the same pixels. '
-    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION pdq_quality(image bytea) RETURNS integer
     AS 'MODULE_PATHNAME', 'imagehash_pdq_quality'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION pdq_quality(bytea) IS
     'how much of a picture there is for pdq_hash to hold on to, 0 to 100: the sum of the gradients at 64x64 pixels. '
-    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION pdq_hash_dihedral(image bytea) RETURNS imagehash[]
     AS 'MODULE_PATHNAME', 'imagehash_pdq_hash_dihedral'
@@ -437,7 +447,8 @@ COMMENT ON FUNCTION pdq_hash_dihedral(bytea) IS
     'eight PDQ hashes, of the image as it is, turned by 90, 180 and 270 degrees counterclockwise, mirrored top to bottom, '
     'left to right, on the main diagonal, and on the other one: to find a picture whichever way it is turned, search for '
     'all eight among the pdq_hash of others. As compute_dihedral() of Python pdqhash. '
-    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels';
+    'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
+    '58P01 libimagehash_vision.so is not installed';
 
 CREATE FUNCTION image_embedding(image bytea) RETURNS real[]
     AS 'MODULE_PATHNAME', 'imagehash_image_embedding'
@@ -446,7 +457,7 @@ COMMENT ON FUNCTION image_embedding(bytea) IS
     '1280 non-negative values, not normalised, compared by the angle between them: the last layer before the classifier of '
     'EfficientNet-Lite0 trained on ImageNet (M. Tan, Q. Le, 2019), on the centre 224x224 of the image with its short side '
     'resized to 256. Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
-    'XX001 model file damaged';
+    '58P01 libimagehash_vision.so, libimagehash_semantic.so or the model file is not installed, XX001 model file damaged';
 
 CREATE FUNCTION semantic_hash(image bytea) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_semantic_hash_of_image'
@@ -463,8 +474,8 @@ CREATE FUNCTION embedding_hash(embedding double precision[]) RETURNS imagehash
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
 COMMENT ON FUNCTION embedding_hash(double precision[]) IS
     '256 bits from an embedding of 1280 values, as image_embedding() makes them (real[] is converted); its length as a vector does not matter. '
-    'Errors: 22023 wrong number of values, or one that is not finite; 22004 nulls; 2202E more than one dimension; XX001 '
-    'model file damaged';
+    'Errors: 22023 wrong number of values, or one that is not finite; 22004 nulls; 2202E more than one dimension; 58P01 '
+    'libimagehash_semantic.so or the model file is not installed; XX001 model file damaged';
 
 -- How many images an array holds is not known when it is planned: ten.
 CREATE FUNCTION semantic_hashes(images bytea[]) RETURNS imagehash[]
@@ -480,9 +491,9 @@ CREATE FUNCTION imagehash_info(OUT name text, OUT value text) RETURNS SETOF reco
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000 ROWS 22;
 COMMENT ON FUNCTION imagehash_info() IS
     'what a report of a problem needs: versions of the extension, PostgreSQL, LibTorch, OpenCV and its codecs; instruction '
-    'set of the distance kernels; the shipped network and hasher, their SHA-256 and method; in which way the network runs '
-    '(xnnpack, onednn, plain), and whether that was checked against plain; threads. Loads the network. Errors: XX001 model '
-    'file damaged';
+    'set of the distance kernels; the shipped network and hasher, their SHA-256, method and directory; the files of the two '
+    'libraries; by which backend the network runs (xnnpack, onednn, plain), and whether that was checked against plain; threads. '
+    'Loads both libraries and the network. What is missing or damaged is a WARNING, and what it would tell is left out';
 
 -- images that may be bad
 
@@ -499,7 +510,7 @@ CREATE FUNCTION try_semantic_hash(image bytea, OUT hash imagehash, OUT sqlstate 
 COMMENT ON FUNCTION try_semantic_hash(bytea) IS
     'semantic_hash(image), or NULL with the reason: sqlstate 22023 bad image, 0A000 format not supported, 54000 over a limit, '
     'and the message of the error. For loading many images of which some are bad, once a row and '
-    'in parallel: SELECT id, (t).* FROM (SELECT id, try_semantic_hash(image) AS t FROM photo OFFSET 0) s. Errors that are not the image''s are raised (57014, 53200, XX001)';
+    'in parallel: SELECT id, (t).* FROM (SELECT id, try_semantic_hash(image) AS t FROM photo OFFSET 0) s. Errors that are not the image''s are raised (57014, 53200, 58P01, XX001)';
 
 CREATE FUNCTION try_perceptual_hash(image bytea, OUT hash imagehash, OUT sqlstate text, OUT error text) RETURNS record
     AS 'MODULE_PATHNAME', 'imagehash_try_perceptual_hash'
@@ -610,7 +621,7 @@ COMMENT ON TABLE imagehash.hasher IS
 COMMENT ON COLUMN imagehash.hasher.method IS 'of its hashes, as imagehash_method() says it';
 COMMENT ON COLUMN imagehash.hasher.model_sha256 IS 'of the network whose embeddings it takes: image_model.sha256';
 COMMENT ON COLUMN imagehash.hasher.weights IS
-    'a file of the format in src/vision/hasher.h; null: shipped with the extension, in a file';
+    'a file of the format in src/semantic/hasher/hasher.h; null: shipped with the extension, in a file';
 COMMENT ON COLUMN imagehash.hasher.created_by IS
     'the name, at that time, of the role that entered it; for people: what it owns is said by grants (\df imagehash.hasher*)';
 COMMENT ON COLUMN imagehash.hasher.recipe IS 'how it was trained, or where it came from';
@@ -671,7 +682,7 @@ COMMENT ON FUNCTION create_image_model(text, text, text, jsonb) IS
     'squashed to side x side); mean, std (a number or [red, green, blue], of pixels from 0 to 255: input = (pixel - mean) / '
     'std; 255 times what torchvision says); channels (rgb or bgr, default rgb); layout (nchw). Loading a file runs what is '
     'in it, so superusers only; a network that runs on 2 seconds after a cancel ends its session, here and when it embeds. Errors: 42501, '
-    '42710 name or file exists already, 42602 name, 22023 preprocessing or sha256, 55000 the table belongs to no superuser, 58P01 file, 42809 not a regular file, 54000 more than 2 GB, '
+    '42710 name or file exists already, 42602 name, 22023 preprocessing or sha256, 55000 the table belongs to no superuser, 58P01 file, or libimagehash_semantic.so is not installed, 42809 not a regular file, 54000 more than 2 GB, '
     'XX001 another file or no such network';
 
 CREATE FUNCTION drop_image_model(name text) RETURNS void
@@ -685,7 +696,7 @@ CREATE FUNCTION import_hasher(name text, model text, weights bytea, recipe jsonb
     AS 'MODULE_PATHNAME', 'imagehash_import_hasher' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION import_hasher(text, text, bytea, jsonb) IS
     'enters a hasher made elsewhere in imagehash.hasher and returns the method of its hashes. weights: a file of the format '
-    'in src/vision/hasher.h, as the column weights of another database holds it; recipe is kept as it is. EXECUTE is '
+    'in src/semantic/hasher/hasher.h, as the column weights of another database holds it; recipe is kept as it is. EXECUTE is '
     'granted by the owner. Who calls it owns the hasher: EXECUTE WITH GRANT OPTION on imagehash."hasher NAME"(). Errors: 42710 the name exists, 42602 bad name, 42704 no such model, 22023 weights';
 REVOKE ALL ON FUNCTION import_hasher(text, text, bytea, jsonb) FROM PUBLIC;
 
