@@ -4,22 +4,27 @@
 // quality table (quality.cpp) have no say in it. Must not be needed to build or run the product.
 #include <algorithm>
 #include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
 #include <numeric>
+#include <vector>
 
-#include "tool.h"
-#include "semantic/train/retrieval.h"
-#include "common/status.h"
+#include "classifier.h"
+#include "embeddings.h"
 #include "recipe.h"
+#include "semantic/train/retrieval.h"
+#include "semantic/train/trainer.h"
+#include "tool.h"
 
-namespace imagehash::models {
+namespace imagehash::tools {
 namespace {
 
-using namespace imagehash::vision;
+using namespace imagehash::semantic;
 
 constexpr size_t kQueries = 500;
 constexpr size_t kNeighbours = 50;
 
-const char kUsage[] =
+constexpr char kUsage[] =
     "usage: make_hasher EMBEDDINGS CLASSIFIER OUTPUT [FIRST_SEED [SEEDS [BITS]]]\n"
     "  EMBEDDINGS  photos/embeddings.u8: 1280 bytes an image, value = 6 * (byte / 255)^2\n"
     "  CLASSIFIER  efficientnet_lite0_classifier.pt, TorchScript, float[N,1280] -> float[N,1000]\n"
@@ -51,8 +56,8 @@ HeldOut hold_out(MatrixView rows, const Classifier &classifier) {
     return held;
 }
 
-// mAP@1000 by those labels, and the share of the float neighbours that the codes keep. The first decides.
-double judge(const Hasher &hasher, const HeldOut &held) {
+// mAP@1000 of the codes by those labels. Prints it, and the share of the float neighbours that codes keep.
+double held_out_map(const Hasher &hasher, const HeldOut &held) {
     LearnSet queries = unlabelled(held.queries), rest = unlabelled(held.rest);
     queries.labels = held.labels.data();
     rest.labels = &held.labels[kQueries];
@@ -92,25 +97,25 @@ int run(int argc, char **argv) {
     HeldOut held_out = hold_out(held_out_rows(all), classifier);
 
     std::vector<uint8_t> best;  // as a file
-    double best_score = -1;
+    double best_map = -1;
     for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++) {
         std::printf("seed %" PRIu64 ": %zu embeddings\n", seed, training.rows);
         Hasher hasher = train_autoencoder(unlabelled(training), &classifier,
-                                          default_recipe(static_cast<int>(bits), seed), print_progress)
+                                          shipped_recipe(static_cast<int>(bits), seed), print_progress)
                             .hasher;
-        double score = judge(hasher, held_out);
-        if (score <= best_score) continue;
-        best_score = score;
+        double map = held_out_map(hasher, held_out);
+        if (map <= best_map) continue;
+        best_map = map;
         best = hasher.serialize();
     }
     write_file(argv[3], best);
-    std::printf("wrote %s: %zu bytes, mAP on held-out photos %.4f\n", argv[3], best.size(), best_score);
+    std::printf("wrote %s: %zu bytes, mAP on held-out photos %.4f\n", argv[3], best.size(), best_map);
     return 0;
 }
 
 }  // namespace
-}  // namespace imagehash::models
+}  // namespace imagehash::tools
 
 int main(int argc, char **argv) {
-    return imagehash::models::run_tool(imagehash::models::run, argc, argv);
+    return imagehash::tools::run_tool(imagehash::tools::run, argc, argv);
 }

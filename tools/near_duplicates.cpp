@@ -1,58 +1,56 @@
 // Measures how well each hash we offer finds changed copies of a picture among strangers, and at which radius
 // it tells them apart. Prints Markdown tables, so that a user can choose a hash.
 //
-// Hashes through src/vision/api.h, as the SQL functions do. Measures only: no hash is tuned here.
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// Hashes through the libraries' tables of functions, as the SQL functions do. Measures only: no hash is tuned
+// here.
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <iterator>
+#include <memory>
 #include <new>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include <opencv2/core.hpp>
+
 #include "copies.h"
+#include "libraries.h"
+#include "processes.h"
+#include "shuffle.h"
 #include "tool.h"
-#include "vision/api.h"
 #include "vision/codec/decode.h"
 
-namespace imagehash::models {
+namespace imagehash::tools {
 namespace {
 
 using namespace imagehash::vision;
 
 constexpr size_t kQueries = 1000;  // pictures that are copied; the others are strangers
 constexpr double kFalseMatches = 0.01;
-constexpr int kProcesses = 2;
 constexpr uint32_t kOrderSeed = 1;
-constexpr Limits kAllowed = {100'000'000, 1 << 30};
-constexpr size_t kVersions = 1 + std::size(kCopyKinds);  // of a picture: itself, then its copies
+constexpr size_t kVersions = 1 + kCopyKinds;  // of a picture: itself, then its copies
 constexpr int kMaxBytes = 32;
 constexpr int kMaxCodes = 32;  // of a picture; more segments than that are left out
 constexpr int kSegmentScale = 1000;
 
-const char kUsage[] =
+constexpr char kUsage[] =
     "usage: near_duplicates MODELS DIRECTORY_OF_JPEGS\n"
     "  MODELS  the folder with the network and the hasher\n"
     "  1,000 of the pictures, which must be more, are copied in seven ways; the others are strangers";
 
-// What is hashed: one picture through the networks' and the hashers' doors.
-struct Engine {
-    NetworkId network;
-    HasherId hasher;
+// What a session that hashes has loaded.
+struct Loaded {
+    Libraries libraries;
+    semantic::NetworkId network;
+    semantic::HasherId hasher;
 };
-
-void check(const Status &status) {
-    if (!status.ok()) die(status.message);
-}
 
 // Codes of one version of one picture.
 struct Codes {
@@ -68,64 +66,63 @@ struct HashKind {
     const char *name;
     int bits;
     Several several;
-    void (*hash)(const Engine &engine, Bytes image, Codes *codes);
+    void (*hash)(const Loaded &loaded, Bytes image, Codes *codes);
 };
 
 template <PerceptualHash which, int size>
-void classic(const Engine &, Bytes image, Codes *codes) {
+void classic_code(const Loaded &loaded, Bytes image, Codes *codes) {
     uint8_t code[kMaxPerceptualBytes] = {};
-    check(perceptual_hash(image, which, size, kAllowed, code));
+    check(loaded.libraries.vision.perceptual_hash(image, which, size, kLimits, code));
     codes->count = 1;
     memcpy(codes->code[0], code, kMaxBytes);
 }
 
 template <int turns>
-void pdq(const Engine &, Bytes image, Codes *codes) {
+void pdq_codes(const Loaded &loaded, Bytes image, Codes *codes) {
     static_assert(kPdqBytes == kMaxBytes);
     int quality;
-    check(pdq_hash(image, turns, kAllowed, codes->code, &quality));
+    check(loaded.libraries.vision.pdq_hash(image, turns, kLimits, codes->code, &quality));
     codes->count = turns;
 }
 
-void segments(const Engine &, Bytes image, Codes *codes) {
+void segment_codes(const Loaded &loaded, Bytes image, Codes *codes) {
     uint8_t all[kMaxSegments][kSegmentHashBytes];
     int count;
-    check(crop_resistant_hash(image, kAllowed, all, &count));
+    check(loaded.libraries.vision.crop_resistant_hash(image, kLimits, all, &count));
     codes->count = std::min(count, kMaxCodes);
     for (int i = 0; i < codes->count; i++) memcpy(codes->code[i], all[i], kSegmentHashBytes);
 }
 
-void semantic(const Engine &engine, Bytes image, Codes *codes) {
-    std::vector<float> embedding(kShippedLength);
-    Status decoded;
-    check(embed(engine.network, &image, 1, kAllowed, embedding.data(), &decoded));
-    check(decoded);
-    check(hash_embedding(engine.hasher, embedding.data(), embedding.size(), codes->code[0]));
+void semantic_code(const Loaded &loaded, Bytes image, Codes *codes) {
+    const semantic::Api &semantic = loaded.libraries.semantic;
+    std::vector<float> input(input_floats(kShippedPreprocessing)), embedding(semantic::kShippedLength);
+    check(loaded.libraries.vision.write_input(image, kLimits, kShippedPreprocessing, input.data()));
+    check(semantic.embed(loaded.network, input.data(), 1, nullptr, embedding.data()));
+    check(semantic.hash_embedding(loaded.hasher, embedding.data(), embedding.size(), codes->code[0]));
     codes->count = 1;
 }
 
 constexpr HashKind kHashKinds[] = {
-    {"`average_hash`", 64, Several::turns, classic<PerceptualHash::average, 8>},
-    {"`difference_hash`", 64, Several::turns, classic<PerceptualHash::difference, 8>},
-    {"`difference_hash_vertical`", 64, Several::turns, classic<PerceptualHash::vertical_difference, 8>},
-    {"`perceptual_hash`", 64, Several::turns, classic<PerceptualHash::perceptual, 8>},
-    {"`wavelet_hash`", 64, Several::turns, classic<PerceptualHash::wavelet, 8>},
-    {"`difference_hash`", 256, Several::turns, classic<PerceptualHash::difference, 16>},
-    {"`perceptual_hash`", 256, Several::turns, classic<PerceptualHash::perceptual, 16>},
-    {"`color_hash`", 8 * kColorHashBytes, Several::turns, classic<PerceptualHash::color, 8>},
-    {"`crop_resistant_hash`", 8 * kSegmentHashBytes, Several::segments, segments},
-    {"`pdq_hash`", 256, Several::turns, pdq<1>},
-    {"`pdq_hash_dihedral` of the query", 256, Several::turns, pdq<kDihedralVariants>},
-    {"`semantic_hash`", 256, Several::turns, semantic},
+    {"`average_hash`", 64, Several::turns, classic_code<PerceptualHash::average, 8>},
+    {"`difference_hash`", 64, Several::turns, classic_code<PerceptualHash::difference, 8>},
+    {"`difference_hash_vertical`", 64, Several::turns, classic_code<PerceptualHash::vertical_difference, 8>},
+    {"`perceptual_hash`", 64, Several::turns, classic_code<PerceptualHash::perceptual, 8>},
+    {"`wavelet_hash`", 64, Several::turns, classic_code<PerceptualHash::wavelet, 8>},
+    {"`difference_hash`", 256, Several::turns, classic_code<PerceptualHash::difference, 16>},
+    {"`perceptual_hash`", 256, Several::turns, classic_code<PerceptualHash::perceptual, 16>},
+    {"`color_hash`", 8 * kColorHashBytes, Several::turns, classic_code<PerceptualHash::color, 8>},
+    {"`crop_resistant_hash`", 8 * kSegmentHashBytes, Several::segments, segment_codes},
+    {"`pdq_hash`", 256, Several::turns, pdq_codes<1>},
+    {"`pdq_hash_dihedral` of the query", 256, Several::turns, pdq_codes<kDihedralVariants>},
+    {"`semantic_hash`", 256, Several::turns, semantic_code},
 };
 constexpr size_t kHashes = std::size(kHashKinds);
 
 // All hashes of one version of one picture.
 using AllCodes = std::array<Codes, kHashes>;
 
-// Memory that the working processes share.
+// What the processes that hash write into memory they share.
 struct Shared {
-    std::atomic<size_t> next{0};
     std::atomic<int64_t> nanoseconds[kHashes] = {};  // of processor time, over the unchanged pictures
     AllCodes codes[1];                               // [pictures][kVersions]
 };
@@ -136,65 +133,42 @@ int64_t processor_time() {
     return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
-Engine load_engine(const std::string &models) {
-    Engine engine;
-    std::vector<uint8_t> network = read_file(models + "/efficientnet_lite0.pt"),
-                         hasher = read_file(models + "/efficientnet_lite0_256.hasher");
-    int length;
-    char note[256];
-    HasherShape shape;
-    check(load_network({network.data(), network.size()}, kShippedRecipe, &engine.network, &length, note));
-    check(load_hasher({hasher.data(), hasher.size()}, &engine.hasher, &shape));
-    return engine;
+Loaded load(const std::string &models) {
+    Libraries libraries = start_libraries();
+    return {libraries, load_network(libraries, models + "/efficientnet_lite0.pt", kShippedPreprocessing),
+            load_hasher(libraries, models + "/efficientnet_lite0_256.hasher")};
 }
 
-void hash_version(const Engine &engine, const std::vector<uint8_t> &bytes, bool timed, Shared *shared,
+void hash_version(const Loaded &loaded, const std::vector<uint8_t> &bytes, bool timed, Shared *shared,
                   AllCodes *codes) {
     for (size_t h = 0; h < kHashes; h++) {
         int64_t started = processor_time();
-        kHashKinds[h].hash(engine, {bytes.data(), bytes.size()}, &(*codes)[h]);
+        kHashKinds[h].hash(loaded, {bytes.data(), bytes.size()}, &(*codes)[h]);
         if (timed) shared->nanoseconds[h] += processor_time() - started;
     }
 }
 
-// One process's share: whichever picture is next, until there are none.
-void hash_share(const std::vector<std::string> &files, const std::string &models, Shared *shared) {
-    Engine engine = load_engine(models);
-    for (size_t i; (i = shared->next++) < files.size();) {
-        std::vector<uint8_t> bytes = read_file(files[i]);
-        hash_version(engine, bytes, true, shared, &shared->codes[i * kVersions]);
-        if (i >= kQueries) continue;
-        cv::Mat pixels = decode({bytes.data(), bytes.size()}, kAllowed);
-        for (size_t copy = 1; copy < kVersions; copy++)
-            hash_version(engine, copy_of(pixels, kCopyKinds[copy - 1], i), false, shared,
-                         &shared->codes[i * kVersions + copy]);
-        if ((i + 1) % 100 == 0) std::fprintf(stderr, "copied and hashed %zu of %zu\n", i + 1, kQueries);
-    }
+void hash_picture(const Loaded &loaded, const std::string &file, size_t number, Shared *shared) {
+    std::vector<uint8_t> bytes = read_file(file);
+    AllCodes *versions = &shared->codes[number * kVersions];
+    hash_version(loaded, bytes, true, shared, versions);
+    if (number >= kQueries) return;
+    cv::Mat pixels = decode({bytes.data(), bytes.size()}, kLimits);
+    for (size_t kind = 0; kind < kCopyKinds; kind++)
+        hash_version(loaded, copy_of(pixels, kind, number), false, shared, &versions[1 + kind]);
+    if ((number + 1) % 100 == 0)
+        std::fprintf(stderr, "copied and hashed %zu of %zu\n", number + 1, kQueries);
 }
 
-// Processes rather than threads, as in collections.h.
-Shared *hash_all(const std::vector<std::string> &files, const std::string &models) {
-    size_t size = sizeof(Shared) + files.size() * kVersions * sizeof(AllCodes);
-    void *memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) die("not enough memory for the codes");
-    auto *shared = new (memory) Shared;
-    for (int i = 0; i < kProcesses; i++) {
-        pid_t child = fork();
-        if (child < 0) die("cannot start a process");
-        if (child > 0) continue;
-        try {
-            hash_share(files, models, shared);
-        } catch (const Error &error) {
-            die(error.message);
-        } catch (const std::exception &error) {
-            die(error.what());
-        }
-        _exit(0);
-    }
-    bool good = true;
-    for (int i = 0, status; i < kProcesses; i++) good &= wait(&status) > 0 && status == 0;
-    if (!good) die("hashing failed");
-    return shared;
+size_t shared_bytes(size_t pictures) {
+    return sizeof(Shared) + pictures * kVersions * sizeof(AllCodes);
+}
+
+void hash_all(const std::vector<std::string> &files, const std::string &models, Shared *shared) {
+    for_each_in_processes(files.size(), [&]() -> WorkOnItem {
+        auto loaded = std::make_shared<const Loaded>(load(models));
+        return [&files, shared, loaded](size_t i) { hash_picture(*loaded, files[i], i, shared); };
+    });
 }
 
 int differing_bits(const uint8_t *a, const uint8_t *b, int bits) {
@@ -295,9 +269,9 @@ class Measure {
 
 void print_head(const char *title, const char *columns) {
     std::printf("\n%s\n\n| %s |", title, columns);
-    for (const CopyKind &kind : kCopyKinds) std::printf(" %s |", kind.name);
+    for (size_t kind = 0; kind < kCopyKinds; kind++) std::printf(" %s |", copy_name(kind));
     std::printf("\n|");
-    for (int i = 0; i < 3 + static_cast<int>(std::size(kCopyKinds)); i++) std::printf("---|");
+    for (size_t i = 0; i < 3 + kCopyKinds; i++) std::printf("---|");
     std::printf("\n");
 }
 
@@ -329,9 +303,11 @@ int run(int argc, char **argv) {
     if (files.size() <= kQueries) die(std::string("too few pictures in \"") + argv[2] + "\"\n" + kUsage);
     std::sort(files.begin(), files.end());
     std::mt19937 random(kOrderSeed);
-    for (size_t i = files.size(); i > 1; i--) std::swap(files[i - 1], files[random() % i]);
+    shuffle(files, random);
 
-    Shared *shared = hash_all(files, argv[1]);
+    SharedMemory memory(shared_bytes(files.size()));
+    auto *shared = new (memory.data()) Shared;
+    hash_all(files, argv[1], shared);
     std::vector<HashQuality> all;
     for (size_t h = 0; h < kHashes; h++) all.push_back(Measure(shared, files.size(), h).run());
     std::printf("%zu pictures are copied; %zu more are in the database.\n", kQueries,
@@ -341,8 +317,8 @@ int run(int argc, char **argv) {
 }
 
 }  // namespace
-}  // namespace imagehash::models
+}  // namespace imagehash::tools
 
 int main(int argc, char **argv) {
-    return imagehash::models::run_tool(imagehash::models::run, argc, argv);
+    return imagehash::tools::run_tool(imagehash::tools::run, argc, argv);
 }

@@ -3,21 +3,26 @@
 //
 // Measures only; the recipe and the shipped file are chosen elsewhere (make_hasher.cpp), without these
 // labels.
-#include <cinttypes>
-#include <cstring>
+#include <cstdio>
+#include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
+#include "classifier.h"
 #include "collections.h"
+#include "embeddings.h"
 #include "recipe.h"
-#include "tool.h"
 #include "semantic/train/baselines.h"
+#include "semantic/train/recipes.h"
 #include "semantic/train/retrieval.h"
-#include "common/status.h"
+#include "semantic/train/trainer.h"
+#include "tool.h"
 
-namespace imagehash::models {
+namespace imagehash::tools {
 namespace {
 
-using namespace imagehash::vision;
+using namespace imagehash::semantic;
 
 constexpr EvaluateOptions kOptions;
 constexpr size_t kRanked = kOptions.k;
@@ -25,7 +30,7 @@ constexpr uint64_t kSeed = 1;
 constexpr int kLengths[] = {16, 32, 64, 128, 256};
 constexpr int kShippedBits = 256;
 
-const char kUsage[] =
+constexpr char kUsage[] =
     "usage: quality MODELS SHARED CACHE\n"
     "  MODELS  the folder with MANIFEST.tsv, the network and the hasher\n"
     "  SHARED  the folder with data/photos, data/corel1k, data/cifar10 and "
@@ -118,15 +123,15 @@ void describe(const std::vector<Collection> &collections) {
 
 int run(int argc, char **argv) {
     if (argc != 4) die(kUsage);
-    std::string models = argv[1], shared = argv[2], cache = argv[3],
-                photos = shared + "/data/photos/embeddings.u8";
+    std::string models = argv[1], shared = argv[2], data = shared + "/data",
+                photos = data + "/photos/embeddings.u8";
     if (!std::ifstream(photos))
         die("quality is measured on data this repository does not hold: \"" + photos + "\" is missing.\n" +
             kUsage);
     PinnedFile network = pinned(models, "network");
-    Sources sources{network.path, network.sha256, shared + "/data", cache};
+    EmbeddingCache cache{network.path, network.sha256, argv[3]};
     // First, while LibTorch has started nothing: embedding forks.
-    std::vector<Collection> collections{corel1k(sources), cifar10(sources)};
+    std::vector<Collection> collections{corel1k(data, cache), cifar10(data, cache)};
 
     std::vector<uint8_t> shipped = read_file(pinned(models, "hasher").path);
     std::vector<float> embeddings = read_embeddings(photos);
@@ -143,7 +148,7 @@ int run(int argc, char **argv) {
         if (bits == kShippedBits) continue;  // the shipped one
         std::fprintf(stderr, "training an autoencoder of %d bits\n", bits);
         report("autoencoder + KL",
-               train_autoencoder(unlabelled(training), &classifier, default_recipe(bits, kSeed)).hasher,
+               train_autoencoder(unlabelled(training), &classifier, shipped_recipe(bits, kSeed)).hasher,
                collections);
     }
     describe(collections);
@@ -152,8 +157,8 @@ int run(int argc, char **argv) {
 }
 
 }  // namespace
-}  // namespace imagehash::models
+}  // namespace imagehash::tools
 
 int main(int argc, char **argv) {
-    return imagehash::models::run_tool(imagehash::models::run, argc, argv);
+    return imagehash::tools::run_tool(imagehash::tools::run, argc, argv);
 }
