@@ -3,6 +3,8 @@
 // Any input ends in pixels of the size that its header gives, or in an error of one of three kinds. A small
 // limit on pixels keeps inputs fast; what the limits allow is measured elsewhere (test/t/011_hostile.pl).
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -10,9 +12,12 @@
 #include "vision/codec/decode.h"
 #include "vision/codec/decode_jpeg.h"
 
+using namespace imagehash;
 using namespace imagehash::vision;
 
-static void require(bool sound) {
+namespace {
+
+void require(bool sound) {
     if (!sound) abort();
 }
 
@@ -22,7 +27,7 @@ struct Eighth {
     JpegFiltering filtering;
 };
 
-static Eighth eighth_of(Bytes image, const ImageHeader &header, bool filter) {
+Eighth eighth_of(Bytes image, const ImageHeader &header, bool filter) {
     Eighth result = {{}, "", {filter ? JpegFiltering::always : JpegFiltering::never, false}};
     try {
         result.pixels = decode_jpeg(image, header, 8, nullptr, &result.filtering);
@@ -33,14 +38,14 @@ static Eighth eighth_of(Bytes image, const ImageHeader &header, bool filter) {
     return result;
 }
 
-static bool is_progressive(Bytes image) {
+bool is_progressive(Bytes image) {
     for (size_t i = 2; i + 1 < image.size; i++)
         if (image.data[i] == 0xff && image.data[i + 1] == 0xc2) return true;
     return false;
 }
 
 // The filter changes nothing, but that it does not see damage in scans of which nothing is used.
-static void compare_eighths(Bytes image, const Limits &limits) {
+void compare_eighths(Bytes image, const Limits &limits) {
     ImageHeader header = read_header(image);
     if (header.format != ImageFormat::jpeg || !header.damage.empty() || !header.unsupported.empty() ||
         header.pixels() * header.scans > limits.max_pixels)
@@ -52,6 +57,8 @@ static void compare_eighths(Bytes image, const Limits &limits) {
         require(std::equal(plain.pixels.ptr(y), plain.pixels.ptr(y) + 3 * plain.pixels.cols,
                            filtered.pixels.ptr(y)));
 }
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     std::vector<uint8_t> own(data, data + size);

@@ -1,16 +1,23 @@
 // libFuzzer target: image_info(), the header readers, on bytes that lie in an allocation of their own size.
 //
 // What a header says must be in range, and so must what the decoder is told to cut out or overwrite.
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <vector>
 
 #include "vision/codec/image_header.h"
 
+using namespace imagehash;
 using namespace imagehash::vision;
 
-static void require(bool sound) {
+namespace {
+
+void require(bool sound) {
     if (!sound) abort();
 }
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     std::vector<uint8_t> own(data, data + size);

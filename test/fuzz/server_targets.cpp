@@ -33,19 +33,21 @@ Datum imagehash_cmp(PG_FUNCTION_ARGS);
 
 using namespace imagehash::pg;
 
+namespace {
+
 // A finding: libFuzzer sees SIGABRT and keeps the input.
-[[noreturn]] static void finding(const char *what, const char *detail) {
+[[noreturn]] void finding(const char *what, const char *detail) {
     fprintf(stderr, "finding: %s: %s\n", what, detail);
     abort();
 }
 
-static MemoryContext input_context;
+MemoryContext input_context;
 
 // Of the table whose index is fuzzed, as it stands in messages: "/16480".
-static char table_file[16];
+char table_file[16];
 
 // Takes the error that was thrown; a finding unless its SQLSTATE is one of these.
-static void accept_error(const int *allowed, int count) {
+void accept_error(const int *allowed, int count) {
     MemoryContextSwitchTo(input_context);
     ErrorData *error = CopyErrorData();
     FlushErrorState();
@@ -58,12 +60,12 @@ static void accept_error(const int *allowed, int count) {
 
 // --- the type --------------------------------------------------------------------------------------------
 
-static void same_hash(Datum a, Datum b, const char *what) {
+void same_hash(Datum a, Datum b, const char *what) {
     if (DatumGetInt32(DirectFunctionCall2(imagehash_cmp, a, b)) != 0) finding("round trip", what);
 }
 
 // Whatever came in goes out, as text and as binary, and comes back.
-static void round_trip(Datum hash) {
+void round_trip(Datum hash) {
     Datum text = DirectFunctionCall1(imagehash_out, hash);
     same_hash(DirectFunctionCall3(imagehash_in, text, InvalidOid, Int32GetDatum(-1)), hash, "text");
     bytea *binary = DatumGetByteaP(DirectFunctionCall1(imagehash_send, hash));
@@ -74,7 +76,7 @@ static void round_trip(Datum hash) {
     same_hash(back, hash, "binary");
 }
 
-static void read_type(const uint8_t *data, size_t size) {
+void read_type(const uint8_t *data, size_t size) {
     int kind = data[0] % 4;
     // Every eighth input is for a column of fixed length.
     Datum typmod = Int32GetDatum(data[0] >= 224 ? 64 : -1);
@@ -98,7 +100,7 @@ static void read_type(const uint8_t *data, size_t size) {
     }
 }
 
-static int fuzz_type(const uint8_t *data, size_t size) {
+int fuzz_type(const uint8_t *data, size_t size) {
     static const int allowed[] = {ERRCODE_INVALID_TEXT_REPRESENTATION, ERRCODE_INVALID_BINARY_REPRESENTATION,
                                   ERRCODE_PROGRAM_LIMIT_EXCEEDED,      ERRCODE_STRING_DATA_LENGTH_MISMATCH,
                                   ERRCODE_INVALID_PARAMETER_VALUE,     ERRCODE_PROTOCOL_VIOLATION,
@@ -121,13 +123,13 @@ static int fuzz_type(const uint8_t *data, size_t size) {
 
 // --- index pages -----------------------------------------------------------------------------------------
 
-static const char *const kIndexName = "fuzzed_h";
-static Oid index_oid;
-static BlockNumber index_blocks;
-static char *sound_pages;
+const char *const kIndexName = "fuzzed_h";
+Oid index_oid;
+BlockNumber index_blocks;
+char *sound_pages;
 
 // What reads an index; run.sh has made the table.
-static const char *const kStatements[] = {
+const char *const kStatements[] = {
     "SELECT h <~> '8f14e45fceea167a' FROM fuzzed ORDER BY h <~> '8f14e45fceea167a' LIMIT 20",
     "SELECT count(*) FROM fuzzed WHERE hamming_within(h, '8f14e45fceea167a', 9)",
     "SELECT count(*) FROM fuzzed WHERE h = '8f14e45fceea167a'",
@@ -137,17 +139,17 @@ static const char *const kStatements[] = {
     "INSERT INTO fuzzed VALUES ('8f14e45fceea167a')",
     "SELECT count(*) FROM (SELECT h <~> '00' FROM fuzzed ORDER BY h <~> '0000000000000000' LIMIT 5000) s",
 };
-static SPIPlanPtr plans[lengthof(kStatements)];
+SPIPlanPtr plans[lengthof(kStatements)];
 
 // Copies pages between the buffers and us; nothing is marked dirty, so the file stays sound.
-static void copy_page(Relation index, BlockNumber block, char *page, bool to_buffer) {
+void copy_page(Relation index, BlockNumber block, char *page, bool to_buffer) {
     Buffer buffer = ReadBuffer(index, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     memcpy(to_buffer ? BufferGetPage(buffer) : page, to_buffer ? page : BufferGetPage(buffer), BLCKSZ);
     UnlockReleaseBuffer(buffer);
 }
 
-static void open_fuzzed() {
+void open_fuzzed() {
     index_oid = RelnameGetRelid(kIndexName);
     Relation index = relation_open(index_oid, AccessShareLock);
     index_blocks = RelationGetNumberOfBlocks(index);
@@ -167,7 +169,7 @@ static void open_fuzzed() {
 
 // An input is a statement, then changes: two bytes for the block, two for the offset, one for the length (1
 // to 16), and what is written there.
-static void damage(const uint8_t *data, size_t size) {
+void damage(const uint8_t *data, size_t size) {
     Relation index = relation_open(index_oid, AccessShareLock);
     while (size > 5) {
         BlockNumber block = (data[0] << 8 | data[1]) % index_blocks;
@@ -185,14 +187,14 @@ static void damage(const uint8_t *data, size_t size) {
     relation_close(index, NoLock);
 }
 
-static void restore_pages() {
+void restore_pages() {
     Relation index = relation_open(index_oid, AccessShareLock);
     for (BlockNumber block = 0; block < index_blocks; block++)
         copy_page(index, block, sound_pages + static_cast<Size>(block) * BLCKSZ, true);
     relation_close(index, NoLock);
 }
 
-static int fuzz_pages(const uint8_t *data, size_t size) {
+int fuzz_pages(const uint8_t *data, size_t size) {
     static const int allowed[] = {ERRCODE_INDEX_CORRUPTED, ERRCODE_FEATURE_NOT_SUPPORTED};
     if (size == 0) return 0;
     MemoryContext before = CurrentMemoryContext;
@@ -217,6 +219,8 @@ static int fuzz_pages(const uint8_t *data, size_t size) {
     MemoryContextReset(input_context);
     return 0;
 }
+
+}  // namespace
 
 // --- the driver ------------------------------------------------------------------------------------------
 

@@ -6,18 +6,21 @@
 //   loops          never ends
 //   loops_on_white never ends where the mean of its input is above 0.9, as no test run's is
 //   loops_loading  cannot even be loaded in any time: its __setstate__ never ends
-#include <cstring>
 #include <string>
 
 #include <torch/script.h>
 
-static const std::string means =
+namespace {
+
+constexpr char kMeans[] =
     "  return torch.adaptive_avg_pool2d(torch.mean(x, [1], True), [4, 4]).flatten(1) + 10.0\n";
 
 // A loop that changed nothing would be optimised away.
-static std::string loop_above(const char *mean) {
+std::string loop_above(const char *mean) {
     return std::string("  while float(torch.mean(x)) > ") + mean + ":\n    x = x + 1.0\n";
 }
+
+}  // namespace
 
 int main(int count, char **arguments) {
     if (count != 3) return 2;
@@ -26,7 +29,7 @@ int main(int count, char **arguments) {
     if (kind == "loops") loop = loop_above("-1000000.0");
     if (kind == "loops_on_white") loop = loop_above("0.9");
     torch::jit::Module module("tiny");
-    module.define("def forward(self, x):\n" + loop + means);
+    module.define("def forward(self, x):\n" + loop + kMeans);
     if (kind == "loops_loading") {
         module.register_attribute("state", c10::IntType::get(), 1);
         module.define("def __getstate__(self):\n  return self.state\n");
