@@ -2,18 +2,23 @@
 // a careful person would write it with OpenCV and LibTorch. Prints images per second, and per second of
 // processor time.
 //
-// Must not use src/vision: it is the other side of the ratio in bench.
+// Must not use src: it is the other side of the ratio in bench.
 #include <ATen/Parallel.h>
 #include <torch/csrc/jit/passes/xnnpack_rewrite.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/profiling_graph_executor_impl.h>
 #include <torch/script.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <vector>
+
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 

@@ -8,19 +8,21 @@
 #include <opencv2/imgproc.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "../test/lib/jpeg_in_memory.h"
+#include "common/preprocessing.h"
 #include "vision/codec/decode.h"
 #include "vision/input/preprocess.h"
 
 namespace {
 
+using namespace imagehash;
 using namespace imagehash::vision;
 using Photos = std::vector<std::vector<uint8_t>>;
 
@@ -45,7 +47,7 @@ constexpr Kind kKinds[] = {{"4:2:0", 0, 90, 2, false}, {"4:2:0", 2, 90, 2, false
 // By libjpeg, as OpenCV 4.6 has no say in how chroma is sampled.
 std::vector<uint8_t> encode(cv::Mat &photo, const Kind &kind) {
     cv::cvtColor(photo, photo, cv::COLOR_BGR2RGB);
-    imagehash::JpegInMemory file(photo.cols, photo.rows, 3, JCS_RGB);
+    JpegInMemory file(photo.cols, photo.rows, 3, JCS_RGB);
     jpeg_compress_struct &jpeg = file.jpeg;
     jpeg_set_quality(&jpeg, kind.quality, TRUE);
     jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = kind.sampled;
@@ -65,13 +67,14 @@ std::vector<uint8_t> photo_of(const std::string &path, const Kind &kind) {
 }
 
 double milliseconds(const Photos &photos, int min_short_side, bool to_input) {
-    std::vector<float> input(input_floats(kShippedRecipe));
+    const Preprocessing &preprocessing = kShippedPreprocessing;
+    std::vector<float> input(input_floats(preprocessing));
     double best = 1e9;
     for (int round = 0; round < kRounds; round++) {
         clock_t begin = std::clock();
         for (const auto &photo : photos) {
             cv::Mat pixels = decode({photo.data(), photo.size()}, kLimits, min_short_side);
-            if (to_input) write_input(input_view(pixels, kShippedRecipe), kShippedRecipe, input.data());
+            if (to_input) write_input(input_view(pixels, preprocessing), preprocessing, input.data());
         }
         best = std::min(best, 1000.0 * (std::clock() - begin) / CLOCKS_PER_SEC / photos.size());
     }
@@ -84,7 +87,7 @@ void measure(const std::vector<std::string> &paths, const Kind &kind) {
     for (const auto &path : paths) bytes += photos.emplace_back(photo_of(path, kind)).size();
     std::printf("%s %.0f", kind.name, bytes / 1000.0 / photos.size());
     for (bool to_input : {false, true})
-        for (int min_short_side : {0, kShippedRecipe.short_side})
+        for (int min_short_side : {0, kShippedPreprocessing.short_side})
             std::printf(" %.2f", milliseconds(photos, min_short_side, to_input));
     std::printf("\n");
 }

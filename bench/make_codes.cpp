@@ -11,6 +11,7 @@
 //                     with 0 to 6 bits flipped
 //   trained FILE MODEL  the same from embeddings (1280 bytes each, value = 6 * (byte / 255)^2) and a hasher
 //                     that was trained on them
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -126,7 +127,7 @@ Generator repeated(std::vector<uint8_t> codes, int bits, size_t queries, uint64_
 
 std::vector<uint8_t> hash_embeddings(const std::string &path, const std::string &model, int bits) {
     std::vector<uint8_t> file = read_file(path), weights = read_file(model);
-    auto hasher = imagehash::vision::Hasher::parse(weights.data(), weights.size());
+    auto hasher = imagehash::semantic::Hasher::parse(weights.data(), weights.size());
     if (hasher.bits() != bits || hasher.input_length() != kEmbedding)
         die("\"" + model + "\" makes codes of " + std::to_string(hasher.bits()) + " bits");
     std::vector<uint8_t> codes(file.size() / kEmbedding * (bits / 8));
