@@ -15,6 +15,7 @@ import knn
 import planner
 import plot
 import report
+import sessions
 import writes
 from bench_server import Server, machine
 
@@ -28,6 +29,7 @@ SECTIONS = {
     "churn": (churn.measure, [("L32", 64), ("L32", 256)]),
     "knn10m": (knn.measure_large, [("L32", 64)]),
     "hashing": (hashing.measure, [("pictures", 0)]),
+    "sessions": (sessions.measure, [("pictures", 0)]),
     "hnsw64": (hnsw.measure, [("real", 64), ("L32", 64), ("uniform", 64)]),
     "hnsw256": (hnsw.measure, [("real", 256), ("L32", 256), ("trained", 256), ("uniform", 256)]),
 }

@@ -23,7 +23,6 @@ class Server:
         self.tables = {}  # datasets that are loaded, by name
         self.connect()
         self.run("CREATE EXTENSION IF NOT EXISTS imagehash")
-        self.run("LOAD 'imagehash'")
         # A schema of its own: two extensions may have an operator <~> on bit.
         self.has_peer = bool(self.run("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'"))
         if self.has_peer:
@@ -35,10 +34,13 @@ class Server:
         self.connection = psycopg2.connect("")
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
+        self.run("LOAD 'imagehash'")  # or its settings are not known yet
 
     def restart(self, **settings):
-        """Restarts the server with other settings, None for those it had at first, and begins a new session."""
+        """Restarts the server with other settings, None for those it had at first, and begins a new session. A name's double
+        underscore is a dot."""
         for name, value in settings.items():
+            name = name.replace("__", ".")
             if value is None:
                 self.run(f"ALTER SYSTEM RESET {name}")
             else:
@@ -133,6 +135,11 @@ class Server:
         if process.returncode != 0 or not latency or not rate or "ERROR" in errors:
             raise SystemExit(f"bench: pgbench failed:\n{output}\n{errors}")
         return float(latency[1]), float(rate[1])
+
+
+def processor_seconds(pid):
+    """The processor time of a process's main thread."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="utf-8").split()[0]) / 1e9
 
 
 def percentile_of_logs(prefix, share):

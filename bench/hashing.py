@@ -1,35 +1,30 @@
 """Hashing of pictures: in bulk, in one backend and with parallel workers, against a bare LibTorch loop outside the server;
-large photos; and what a new session costs where the module is preloaded.
+and decoding of large photos.
 
 Rates of one process are by processor time, which other work on the machine disturbs least."""
 
-import os
 import subprocess
 from pathlib import Path
 
-import psycopg2
+from bench_server import CORES, processor_seconds
 
 MODEL = "models/efficientnet_lite0.pt"
 PICTURES = Path("demo/pictures")
 ROUNDS = 3  # the best counts on either side
 COPIES = 4  # of each picture in the table that parallel workers share
-SESSIONS = 5
-WARM_IMAGES = 20
 LOOP = "bare loop"
 QUERIES = {"image_embedding": "SELECT count(image_embedding(photo)) FROM picture",
            "semantic_hash": "SELECT count(semantic_hash(photo)) FROM picture",
            "semantic_hash of an array": "SELECT cardinality(semantic_hashes(array_agg(photo))) FROM picture"}
 
 
-def processor_seconds(pid):
-    """The processor time of a process's main thread."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="utf-8").split()[0]) / 1e9
-
-
-def memory(pid):
-    """kB of a process's memory by kind, as /proc says it."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
-    return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")}
+def load_pictures(server):
+    """Into the table picture, numbered from 1. Returns how many."""
+    pictures = [path.read_bytes() for path in sorted(PICTURES.glob("*.jpg"))]
+    server.run("DROP TABLE IF EXISTS picture")
+    server.run("CREATE TABLE picture (id int PRIMARY KEY, photo bytea)")
+    server.cursor.executemany("INSERT INTO picture VALUES (%s, %s)", list(enumerate(pictures, 1)))
+    return len(pictures)
 
 
 def bare_loops(server, processes):
@@ -77,36 +72,6 @@ def parallel(server, pictures, processes):
     return best
 
 
-def one_session():
-    """Of a session that has just begun: milliseconds of processor time of its first image and of a warm one, and its memory
-    before and after."""
-    connection = psycopg2.connect("")
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        pid = cursor.fetchone()[0]
-        # The session's own start, and reading the picture, are not what is measured.
-        cursor.execute("SELECT length(photo), imagehash_method('ff') FROM picture WHERE id = 1")
-        before, times = memory(pid), []
-        for _ in range(WARM_IMAGES):
-            started = processor_seconds(pid)
-            cursor.execute("SELECT semantic_hash(photo) FROM picture WHERE id = 1")
-            times.append(1000 * (processor_seconds(pid) - started))
-        after = memory(pid)
-    connection.close()
-    return times[0], min(times[1:]), before, after
-
-
-def sessions():
-    """The best of several sessions; they are open one after the other."""
-    measured = [one_session() for _ in range(SESSIONS)]
-    private = [{name: m["Private_Dirty"] + m["Private_Clean"] for name, m in (("before", before), ("after", after))}
-               for _, _, before, after in measured]
-    return {"first_ms": min(first for first, *_ in measured), "warm_ms": min(warm for _, warm, *_ in measured),
-            "private_before_kb": min(p["before"] for p in private), "private_after_kb": min(p["after"] for p in private),
-            "rss_kb": min(after["Rss"] for *_, after in measured)}
-
-
 def large_photos(server):
     output = subprocess.run([server.options.build / "decode_speed", PICTURES], check=True, text=True,
                             stdout=subprocess.PIPE).stdout
@@ -116,15 +81,12 @@ def large_photos(server):
 
 
 def measure(server, _kind, _bits):
-    pictures = [path.read_bytes() for path in sorted(PICTURES.glob("*.jpg"))]
-    cores = len(os.sched_getaffinity(0))
-    print(f"  hashing {len(pictures)} pictures", flush=True)
-    server.run("DROP TABLE IF EXISTS picture")
-    server.run("CREATE TABLE picture (id int PRIMARY KEY, photo bytea)")
-    server.cursor.executemany("INSERT INTO picture VALUES (%s, %s)", list(enumerate(pictures, 1)))
-    result = {"images_per_s": bulk(server, len(pictures)), "large": large_photos(server)}
-    server.restart(shared_preload_libraries="imagehash_vision")
-    result |= {"session": sessions(), "parallel": parallel(server, len(pictures), cores)}
-    server.restart(shared_preload_libraries=None)
+    pictures = load_pictures(server)
+    print(f"  hashing {pictures} pictures", flush=True)
+    result = {"images_per_s": bulk(server, pictures), "large": large_photos(server)}
+    # Parallel workers are sessions of their own, which would load the libraries anew.
+    server.restart(shared_preload_libraries="imagehash", imagehash__preload_libraries="vision, semantic")
+    result["parallel"] = parallel(server, pictures, len(CORES))
+    server.restart(shared_preload_libraries=None, imagehash__preload_libraries=None)
     print(f"  {result}", flush=True)
     return result

@@ -2,6 +2,7 @@
 it holds. Must not measure."""
 
 from planner import TOO_MUCH
+from sessions import PRELOADED
 
 KINDS = {
     "real": "real codes",
@@ -194,7 +195,7 @@ def planner_rows(raw):
 
 def hashing_rows(raw):
     result = raw.get("hashing.pictures.0")
-    if not result or "session" not in result:  # an older file of raw numbers measured less
+    if not result or "parallel" not in result:  # an older file of raw numbers measured less
         yield unmeasured("bulk hashing", "≥ 0.9")
         return
     rates = dict(result["images_per_s"])
@@ -212,13 +213,25 @@ def hashing_rows(raw):
                   f"{large['reduced_ms']:.1f} ms (and resized, {large['reduced_input_ms']:.1f})",
                   f"in full, {large['full_ms']:.1f} ms (and resized, {large['full_input_ms']:.1f})",
                   f"{ratio:.1f} × faster (resized, {whole:.1f} ×)", "≥ 4 × faster", ratio >= 4)
-    session = result["session"]
-    ratio = session["first_ms"] / session["warm_ms"]
-    yield row("first image of a session, preloaded", f"{session['first_ms']:.1f} ms of processor time",
-              f"a warm one, {session['warm_ms']:.1f} ms", f"{ratio:.1f} ×", "≤ 3 ×", ratio <= 3)
-    private = session["private_after_kb"] / 1024
-    yield row("memory of a session's own after hashing, preloaded", f"{private:.0f} MB (of {session['rss_kb'] / 1024:.0f} resident)",
-              f"before its first image, {session['private_before_kb'] / 1024:.0f} MB", "-", "-", None)[:-1] + ["-"]
+
+
+def session_rows(raw):
+    result = raw.get("sessions.pictures.0")
+    if not result:
+        yield unmeasured("first image of a session, preloaded", "≤ 3 ×")
+        yield unmeasured("memory of a session's own after hashing, preloaded", "≤ 15 MB")
+        return
+    session = result["servers"][PRELOADED]
+    for function, times in session["times"].items():
+        ratio = times["first_ms"] / times["warm_ms"]
+        yield row(f"first `{function}` of a session, preloaded", f"{times['first_ms']:.1f} ms of processor time",
+                  f"a warm one, {times['warm_ms']:.1f} ms", f"{ratio:.1f} ×", "≤ 3 ×", ratio <= 3)
+    before = session["memory"]["start"]["private_kb"] / 1024
+    for name, after in (("a perceptual hash", "perceptual"), ("a semantic hash", "semantic"),
+                        (f"{result['images']} semantic hashes", "semantics")):
+        private = session["memory"][after]["private_kb"] / 1024
+        yield row(f"memory of a session's own after {name}, preloaded, {result['open']} sessions", f"{private:.1f} MB",
+                  f"before, {before:.1f} MB", "-", "≤ 15 MB", private <= 15)
 
 
 def knn_rows(raw):
@@ -252,6 +265,30 @@ def detail_table(raw):
     return table(head, rows)
 
 
+def session_table(raw):
+    """What a session costs by what the server has preloaded."""
+    result = raw.get("sessions.pictures.0")
+    if not result:
+        return ""
+    steps = {"start": "at its start", "perceptual": "after a perceptual hash", "semantic": "after a semantic hash",
+             "semantics": f"after {result['images']} semantic hashes"}
+    rows = []
+    for name, session in result["servers"].items():
+        times = [f"{each['first_ms']:.1f} / {each['warm_ms']:.1f}" for each in session["times"].values()]
+        memory = [session["memory"][step] for step in steps]
+        rows.append([name, *times, *(f"{m['private_kb'] / 1024:.1f} / {m['pss_kb'] / 1024:.1f}" for m in memory)])
+    head = ["preloaded", *(f"`{function}`, first / warm, ms" for function in result["servers"][PRELOADED]["times"]),
+            *(f"own memory / PSS {step}, MB" for step in steps.values())]
+    return f"""
+## What a session costs
+
+Times are processor time. Memory is the mean of {result['open']} sessions that are open at the same time: what no other process
+has, and that with the session's share of what others have too.
+
+{table(head, rows)}
+"""
+
+
 def wrong_cells(raw):
     cells = [cell for cell in raw.get("planner.L32.64", {"cells": []})["cells"] if cell["wrong"]]
     if not cells:
@@ -264,7 +301,7 @@ def wrong_cells(raw):
 
 def render(raw, plot):
     rows = [*knn_rows(raw), *flat_rows(raw), *radius_rows(raw), large_row(raw), *build_rows(raw), *write_rows(raw),
-            *churn_rows(raw), *backend_rows(raw), *planner_rows(raw), *hashing_rows(raw)]
+            *churn_rows(raw), *backend_rows(raw), *planner_rows(raw), *hashing_rows(raw), *session_rows(raw)]
     machines = sorted({f"PostgreSQL {result['server']}, {result['machine']}" for result in raw.values()})
     peers = sorted({f"pgvector {result['peer']}" for result in raw.values() if "peer" in result})
     dates = sorted(result["measured"] for result in raw.values())
@@ -284,4 +321,4 @@ Times belong to the machine, the ratio is what counts. Measured on {'; '.join(ma
 ## Rows, kind by kind
 
 {detail_table(raw)}
-{wrong_cells(raw)}"""
+{session_table(raw)}{wrong_cells(raw)}"""
