@@ -126,7 +126,7 @@ static void sort_share(SharedBuild *shared, Sharedsort *sharedsort, AssignmentJo
 
 // --- what they exchange -----------------------------------------------------------------------------
 
-static const char *const plan_file_name = "plan";
+constexpr const char *kPlanFileName = "plan";
 static void counts_file_name(int participant, char *name) {
     snprintf(name, kFileNameSize, "counts.%d", participant);
 }
@@ -141,7 +141,7 @@ static void write_plan(SharedBuild *shared, const AssignmentJob &job) {
     Size size = job.clustering->packed_size();
     auto bytes = static_cast<char *>(palloc_extended(size, MCXT_ALLOC_HUGE));
     job.clustering->pack(bytes);
-    BufFile *file = BufFileCreateFileSet(&shared->files.fs, plan_file_name);
+    BufFile *file = BufFileCreateFileSet(&shared->files.fs, kPlanFileName);
     BufFileWrite(file, &size, sizeof size);
     BufFileWrite(file, bytes, size);
     size = statistics_size(job.statistics);
@@ -170,7 +170,7 @@ static hamming::Clustering *try_unpack(const char *bytes) noexcept {
 }
 
 static void read_plan(SharedBuild *shared, AssignmentJob *job) {
-    BufFile *file = BufFileOpenFileSet(&shared->files.fs, plan_file_name, O_RDONLY, false);
+    BufFile *file = BufFileOpenFileSet(&shared->files.fs, kPlanFileName, O_RDONLY, false);
     auto bytes = static_cast<char *>(read_sized(file));
     job->statistics = place_statistics(read_sized(file));
     BufFileClose(file);

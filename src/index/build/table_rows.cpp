@@ -8,7 +8,7 @@ extern "C" {
 
 namespace imagehash::index {
 
-static const int64 null_memory = 64 * 1024;
+constexpr int64 kNullMemory = 64 * 1024;
 
 void hashes_file_name(int participant, char *name) {
     snprintf(name, kFileNameSize, "hashes.%d", participant);
@@ -35,7 +35,7 @@ static void add_table_row(Relation index, ItemPointer tid, Datum *values, bool *
     if (rows->misfit) return;
     make_entry(index, values[0], is_null[0], &entry);
     if (entry.is_null) {
-        if (rows->nulls == nullptr) rows->nulls = make_store(rows, 0, nulls_file_name, null_memory);
+        if (rows->nulls == nullptr) rows->nulls = make_store(rows, 0, nulls_file_name, kNullMemory);
         return add_row(rows->nulls, nullptr, tid);
     }
     if (rows->files != nullptr) {

@@ -22,10 +22,10 @@ extern "C" {
 namespace imagehash::index {
 
 // Fewer rows than this are read as fast without a directory.
-static const int64 worth_clustering = 50000;
-static const int sample_per_leaf = 32;
-static const int64 fewest_samples = 2048;  // whatever the memory
-static const uint64 seed = 20090701;
+constexpr int64 kWorthClustering = 50000;
+constexpr int kSamplePerLeaf = 32;
+constexpr int64 kFewestSamples = 2048;  // whatever the memory
+constexpr uint64 kSeed = 20090701;
 
 char *hamming_buildphasename(int64 phase) {
     switch (phase) {
@@ -65,7 +65,7 @@ static double codes_per_leaf(int64 rows) {
 static int64 draw_sample(RowStore *rows, int64 wanted, uint64 *sample) {
     auto chunk = static_cast<uint64 *>(palloc(kRowsAtOnce * row_size(rows->words)));
     pg_prng_state random;
-    pg_prng_seed(&random, seed);
+    pg_prng_seed(&random, kSeed);
     int64 drawn = 0, seen = 0;
     int count;
     rewind_rows(rows);
@@ -109,16 +109,16 @@ static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *r
     enter_phase(plan, kPhaseCluster, rows->count);
     const int words = rows->words;
     double per_leaf = codes_per_leaf(rows->count);
-    int64 wanted = static_cast<int64>(static_cast<double>(rows->count) / per_leaf) * sample_per_leaf;
+    int64 wanted = static_cast<int64>(static_cast<double>(rows->count) / per_leaf) * kSamplePerLeaf;
     int64 affordable =
         Max(memory_left(rows), 0) / static_cast<int64>(hamming::clustering_memory_per_code(words));
-    wanted = Min(Min(wanted, Max(affordable, fewest_samples)), rows->count);
+    wanted = Min(Min(wanted, Max(affordable, kFewestSamples)), rows->count);
     auto sample = static_cast<uint64 *>(palloc_extended(wanted * words * sizeof(uint64), MCXT_ALLOC_HUGE));
     wanted = draw_sample(rows, wanted, sample);
 
     auto owner = ContextOwned<hamming::Clustering>::make();
     hamming::ClusteringOptions options = {
-        words, plan.bits, static_cast<uint64>(rows->count), per_leaf, Layout::of_words(words).capacity, seed};
+        words, plan.bits, static_cast<uint64>(rows->count), per_leaf, Layout::of_words(words).capacity, kSeed};
     bool out_of_memory = false;
     hamming::Clustering *clustering;
     do {  // a cancel may turn out to be too late for its statement
@@ -239,7 +239,7 @@ Tier build_tier(const TierPlan &plan, RowStore *rows) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "hamming tier", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);
-    Tier tier = plan.clustering && rows->count >= worth_clustering ? build_clustered(plan, rows)
+    Tier tier = plan.clustering && rows->count >= kWorthClustering ? build_clustered(plan, rows)
                                                                    : build_flat(plan, rows);
     MemoryContextSwitchTo(old);
     MemoryContextDelete(context);

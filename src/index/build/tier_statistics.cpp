@@ -14,9 +14,9 @@ extern "C" {
 
 namespace imagehash::index {
 
-static const int queries = 96;
-static const int nearest_kept = 10;
-static const int ranks[kRankSteps] = {1, 10, 100, 1000};
+constexpr int kQueries = 96;
+constexpr int kNearestKept = 10;
+constexpr int kRanks[kRankSteps] = {1, 10, 100, 1000};
 
 struct Neighbour {
     int distance;
@@ -39,13 +39,13 @@ static Size place_arrays(StatisticsSample *sample) {
     char *start = reinterpret_cast<char *>(sample);
     Size size = MAXALIGN(sizeof(StatisticsSample));
     sample->codes = reinterpret_cast<uint64 *>(start + size);
-    size += sizeof(uint64) * queries * sample->words;
+    size += sizeof(uint64) * kQueries * sample->words;
     sample->histograms = reinterpret_cast<int64 *>(start + size);
-    size += sizeof(int64) * queries * (sample->bits + 1);
+    size += sizeof(int64) * kQueries * (sample->bits + 1);
     sample->neighbours = reinterpret_cast<Neighbour *>(start + size);
-    size += sizeof(Neighbour) * queries * nearest_kept;
+    size += sizeof(Neighbour) * kQueries * kNearestKept;
     sample->neighbours_count = reinterpret_cast<int *>(start + size);
-    return size + sizeof(int) * queries;
+    return size + sizeof(int) * kQueries;
 }
 
 static StatisticsSample *make_statistics(int words, int bits) {
@@ -72,11 +72,11 @@ StatisticsSample *place_statistics(void *copy) {
 StatisticsSample *start_statistics(RowStore *rows, int bits) {
     StatisticsSample *sample = make_statistics(rows->words, bits);
     auto row = static_cast<uint64 *>(palloc(1024 * row_size(rows->words)));
-    int64 step = Max(rows->count / queries, INT64CONST(1)), seen = 0;
+    int64 step = Max(rows->count / kQueries, INT64CONST(1)), seen = 0;
     int count;
     rewind_rows(rows);
-    while (sample->count < queries && (count = next_rows(rows, row, 1024)) > 0) {
-        for (int i = 0; i < count && sample->count < queries; i++, seen++)
+    while (sample->count < kQueries && (count = next_rows(rows, row, 1024)) > 0) {
+        for (int i = 0; i < count && sample->count < kQueries; i++, seen++)
             if (seen % step == step / 2)
                 memcpy(sample->codes + sample->count++ * rows->words, row + i * (rows->words + 1),
                        rows->words * sizeof(uint64));
@@ -86,10 +86,10 @@ StatisticsSample *start_statistics(RowStore *rows, int bits) {
 }
 
 static void keep_neighbour(StatisticsSample *sample, int q, int distance, uint32 leaf) {
-    Neighbour *kept = sample->neighbours + q * nearest_kept;
+    Neighbour *kept = sample->neighbours + q * kNearestKept;
     int *count = &sample->neighbours_count[q];
-    if (*count == nearest_kept && distance >= kept[nearest_kept - 1].distance) return;
-    int i = *count < nearest_kept ? (*count)++ : nearest_kept - 1;
+    if (*count == kNearestKept && distance >= kept[kNearestKept - 1].distance) return;
+    int i = *count < kNearestKept ? (*count)++ : kNearestKept - 1;
     for (; i > 0 && kept[i - 1].distance > distance; i--) kept[i] = kept[i - 1];
     kept[i] = {distance, leaf};
 }
@@ -104,13 +104,13 @@ void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
     for (int q = 0; q < sample->count; q++) {
         hamming::best_kernel().distances(blocked, count, words, sample->codes + q * words, distances);
         int64 *histogram = sample->histograms + q * (sample->bits + 1);
-        const Neighbour *last = sample->neighbours + (q + 1) * nearest_kept - 1;
+        const Neighbour *last = sample->neighbours + (q + 1) * kNearestKept - 1;
         for (int i = 0; i < count; i++) {
             int d = Min(static_cast<int>(distances[i]), sample->bits);
             histogram[d]++;
             // A query that comes from outside has no copies here, so the query's own copies would mislead.
             if (d <= sample->bits / 16) continue;
-            if (sample->neighbours_count[q] < nearest_kept || d < last->distance)
+            if (sample->neighbours_count[q] < kNearestKept || d < last->distance)
                 keep_neighbour(sample, q, d, assignments[i].leaf);
         }
     }
@@ -121,10 +121,10 @@ void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
 
 void merge_statistics(StatisticsSample *sample, const StatisticsSample *other) {
     sample->rows += other->rows;
-    for (int i = 0; i < queries * (sample->bits + 1); i++) sample->histograms[i] += other->histograms[i];
+    for (int i = 0; i < kQueries * (sample->bits + 1); i++) sample->histograms[i] += other->histograms[i];
     for (int q = 0; q < sample->count; q++)
         for (int i = 0; i < other->neighbours_count[q]; i++) {
-            const Neighbour &neighbour = other->neighbours[q * nearest_kept + i];
+            const Neighbour &neighbour = other->neighbours[q * kNearestKept + i];
             keep_neighbour(sample, q, neighbour.distance, neighbour.leaf);
         }
 }
@@ -175,7 +175,7 @@ static void add_query(StatisticsSample *sample, int q, const TierWriter &writer,
     for (int d = 1; d <= bits; d++) within[d] += within[d - 1];
     for (int k = 0; k < kRankSteps; k++) {
         int d = 0;
-        while (d < bits && within[d] < ranks[k] + 1) d++;  // the query itself does not count
+        while (d < bits && within[d] < kRanks[k] + 1) d++;  // the query itself does not count
         statistics->codes_at_rank[k] += static_cast<float>(share * codes[d] / rows);
         statistics->pages_at_rank[k] += static_cast<float>(share * pages[d] / all_pages);
     }
@@ -198,7 +198,7 @@ static int64 count_needed(const StatisticsSample *sample, int q, const uint64 *c
     for (int d = 1; d <= pg::kMaxBits; d++) at_distance[d] += at_distance[d - 1];
     int64 count = 0;
     for (int i = 0; i < sample->neighbours_count[q]; i++) {
-        uint32 leaf = sample->neighbours[q * nearest_kept + i].leaf;
+        uint32 leaf = sample->neighbours[q * kNearestKept + i].leaf;
         int d = distance_to(centroids, leaf, sample->words, query);
         needed[count++] =
             static_cast<float>(static_cast<double>(at_distance[d]) / static_cast<double>(sample->rows));
@@ -208,7 +208,7 @@ static int64 count_needed(const StatisticsSample *sample, int q, const uint64 *c
 
 static void set_recall(const StatisticsSample *sample, const TierWriter &writer, const uint64 *centroids,
                        uint32 leaves, TierStatistics *statistics) {
-    auto needed = static_cast<float *>(palloc(sizeof(float) * queries * nearest_kept));
+    auto needed = static_cast<float *>(palloc(sizeof(float) * kQueries * kNearestKept));
     int64 count = 0;
     for (int q = 0; q < sample->count; q++)
         count += count_needed(sample, q, centroids, leaves, writer.leaf_counts, needed + count);

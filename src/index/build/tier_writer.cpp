@@ -10,16 +10,16 @@ extern "C" {
 namespace imagehash::index {
 
 // A segment of a tight leaf: short, so that its radii are close together.
-static const int segment_size = 128;
+constexpr int kSegmentSize = 128;
 // A segment is not begun at the end of a page for fewer rows than this.
-static const int smallest_rest = 24;
-static const uint32 serials_at_once = 1024;
+constexpr int kSmallestRest = 24;
+constexpr uint32 kSerialsAtOnce = 1024;
 
 static uint32 new_serial(TierWriter *writer) {
     if (writer->next_serial != nullptr) return (*writer->next_serial)++;
     if (writer->serials_left == 0) {
-        writer->serial = take_serials(writer->index, serials_at_once);
-        writer->serials_left = serials_at_once;
+        writer->serial = take_serials(writer->index, kSerialsAtOnce);
+        writer->serials_left = kSerialsAtOnce;
     }
     writer->serials_left--;
     return writer->serial++;
@@ -84,12 +84,12 @@ void begin_leaf(TierWriter *writer, uint32 leaf) {
 
 static void start_segment(TierWriter *writer, uint16 radius) {
     const int capacity = writer->layout.capacity;
-    if (!writer->page_started || capacity - writer->page_fill < Min(writer->leaf_left, smallest_rest)) {
+    if (!writer->page_started || capacity - writer->page_fill < Min(writer->leaf_left, kSmallestRest)) {
         end_page(writer);
         start_page(writer);
     }
     const int start = writer->page_fill;
-    int64 size = static_cast<uint32>(writer->leaf) < writer->tight_leaves ? segment_size : capacity;
+    int64 size = static_cast<uint32>(writer->leaf) < writer->tight_leaves ? kSegmentSize : capacity;
     // A short rest goes along with what comes before it.
     if (writer->leaf_left < size + size / 8) size = writer->leaf_left;
     writer->segment_room = static_cast<int>(Min(size, static_cast<int64>(capacity - start)));

@@ -14,7 +14,7 @@
 
 namespace imagehash::index {
 
-static const uint32 open_pages = 8;
+constexpr uint32 kOpenPages = 8;
 
 // What this backend knows of the index, kept with the relation. Length and method never change once set; the
 // page may be full, closed or gone by the time it is looked at.
@@ -96,9 +96,9 @@ static Buffer lock_open_page(Relation index, const Meta &meta, Cache *cache, boo
         }
         if (busy) busy_count++;
     }
-    *full = busy_count < open_pages;
+    *full = busy_count < kOpenPages;
     if (*full) return InvalidBuffer;
-    PageRef ref = meta.pending[meta.pending_count - 1 - MyProcPid % open_pages];
+    PageRef ref = meta.pending[meta.pending_count - 1 - MyProcPid % kOpenPages];
     return lock_if_open(index, ref, meta.words(), true, nullptr);
 }
 

@@ -16,10 +16,10 @@ namespace imagehash::index {
 // A tier stays as it is while it is at least so many times as large as what is merged. The largest, of which
 // parts can be rewritten, takes the others in earlier: their leaves are the same, with few rows each, and
 // need more room. Vacuum has more time than an inserter, and reads every page anyway.
-static const int64 fan_out = 8;
-static const int64 fan_out_of_inserter = 16;
-static const int64 fan_out_of_vacuum = 32;
-static const uint32 most_tiers = 4;
+constexpr int64 kFanOut = 8;
+constexpr int64 kFanOutOfInserter = 16;
+constexpr int64 kFanOutOfVacuum = 32;
+constexpr uint32 kMostTiers = 4;
 static bool is_worn(const Tier &tier) {
     return tier.dead * 5 > tier.entries;
 }
@@ -29,8 +29,8 @@ static int64 pending_rows(const Meta &meta) {
 }
 
 static int64 fan_out_of(const Tier &tier, MergeWhen when) {
-    if (tier.clustered_rows == 0) return fan_out;
-    return when == MergeWhen::full ? fan_out_of_inserter : fan_out_of_vacuum;
+    if (tier.clustered_rows == 0) return kFanOut;
+    return when == MergeWhen::full ? kFanOutOfInserter : kFanOutOfVacuum;
 }
 
 // Tiers are kept in the order of their size. A worn tier takes the smaller ones along.
@@ -45,7 +45,7 @@ static bool choose_tiers(const Meta &meta, MergeWhen when, uint32 limit, MergeSo
     for (uint32 t = sources->first_tier; t < meta.tiers_count; t++) rows += meta.tiers[t].entries;
     while (sources->first_tier > 0) {
         const Tier &next = meta.tiers[sources->first_tier - 1];
-        if (next.entries >= fan_out_of(next, when) * rows && sources->first_tier < most_tiers) break;
+        if (next.entries >= fan_out_of(next, when) * rows && sources->first_tier < kMostTiers) break;
         rows += next.entries;
         sources->first_tier--;
     }

@@ -23,14 +23,14 @@ extern "C" {
 namespace imagehash::index {
 
 // The kernel's time for a 64-bit word, and that to get at a page in memory, in units of an operator's.
-static const double operators_per_word = 0.05;
-static const double operators_per_page = 40;
+constexpr double kOperatorsPerWord = 0.05;
+constexpr double kOperatorsPerPage = 40;
 // Bands that a scan to the last row goes through, each reading everything.
-static const double further_passes = 4;
+constexpr double kFurtherPasses = 4;
 // What a row costs that is handed out in order after so many that caches no longer hold them, in units of an
 // operator's.
-static const double rows_in_caches = 10000;
-static const double operators_per_late_row = 80;
+constexpr double kRowsInCaches = 10000;
+constexpr double kOperatorsPerLateRow = 80;
 
 // What the index says, summed over its tiers; pending pages are always read.
 struct IndexFacts {
@@ -181,7 +181,7 @@ static double cost_of_reading(const IndexFacts &facts, Reading reading, double l
     double words = (reading.codes + facts.pending_codes + facts.leaves) * facts.words;
     // Repeated scans find the pages in memory.
     return pages * seq_page_cost / Max(1.0, loop_count) +
-           (words * operators_per_word + pages * operators_per_page) * cpu_operator_cost;
+           (words * kOperatorsPerWord + pages * kOperatorsPerPage) * cpu_operator_cost;
 }
 
 void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
@@ -217,8 +217,8 @@ void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
     double kept = index->rel->tuples > 0 ? Max(index->rel->rows / index->rel->tuples, 1e-6) : 1;
     Reading first = reading_at_rank(facts, wanted / kept);
     *startup_cost = Min(cost_of_reading(facts, first, loop_count), pass);
-    *total_cost = Max(pass * (1 + further_passes), *startup_cost) + rows * per_row +
-                  Max(rows - rows_in_caches, 0.0) * operators_per_late_row * cpu_operator_cost;
+    *total_cost = Max(pass * (1 + kFurtherPasses), *startup_cost) + rows * per_row +
+                  Max(rows - kRowsInCaches, 0.0) * kOperatorsPerLateRow * cpu_operator_cost;
     // PostgreSQL cannot recheck the order of an index-only scan, and we compute one distance.
     if (path->path.pathtype == T_IndexOnlyScan && list_length(path->indexorderbys) > 1)
         *total_cost = *startup_cost = 1e15;

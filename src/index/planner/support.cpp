@@ -23,7 +23,7 @@ extern "C" {
 namespace imagehash::pg {
 
 // Rows that are near a given picture without being chance hits: what duplicates there are.
-static const double near_duplicates = 0.0005;
+constexpr double kNearDuplicates = 0.0005;
 
 // Probability that two unrelated hashes of `bits` fair, independent bits lie within the radius.
 static double chance_within(int bits, int radius) {
@@ -67,7 +67,7 @@ static int bits_of(Node *hash) {
 // Without an index that has measured it, as for hashes that are chance, and a few duplicates.
 static double guess_within(int bits, int radius) {
     if (bits == 0) bits = 64;
-    return Min(1.0, near_duplicates + chance_within(bits, radius >= 0 ? radius : index::assumed_radius(bits)));
+    return Min(1.0, kNearDuplicates + chance_within(bits, radius >= 0 ? radius : index::assumed_radius(bits)));
 }
 
 // Of rows, or of pairs of rows where both are columns.
@@ -156,7 +156,7 @@ IMAGEHASH_FUNCTION(imagehash_in_ball_sel) {
     List *arguments = reinterpret_cast<List *>(PG_GETARG_POINTER(2));
     Node *ball = list_length(arguments) == 2 ? static_cast<Node *>(lsecond(arguments)) : nullptr;
     if (ball == nullptr || !IsA(ball, RowExpr) || list_length(reinterpret_cast<RowExpr *>(ball)->args) != 2)
-        PG_RETURN_FLOAT8(near_duplicates);
+        PG_RETURN_FLOAT8(kNearDuplicates);
     List *fields = reinterpret_cast<RowExpr *>(ball)->args;
     PG_RETURN_FLOAT8(selectivity_within(root, static_cast<Node *>(linitial(arguments)),
                                         static_cast<Node *>(linitial(fields)),

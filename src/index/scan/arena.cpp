@@ -7,7 +7,7 @@ extern "C" {
 
 namespace imagehash::index {
 
-static const Size largest = 4 * 1024 * 1024;
+constexpr Size kLargestArena = 4 * 1024 * 1024;
 
 static struct {
     char *memory;
@@ -24,7 +24,7 @@ static void release(void * /* unused */) {
 
 static void acquire(MemoryContext context) {
     if (arena.wanted > arena.size) {
-        Size size = Min(arena.wanted, largest);
+        Size size = Min(arena.wanted, kLargestArena);
         if (arena.memory != nullptr) pfree(arena.memory);
         arena.memory = nullptr;
         arena.size = 0;

@@ -27,11 +27,11 @@ extern "C" {
 
 namespace imagehash::index {
 
-static const int64 first_band = 64;
-static const int64 band_growth = 4;
-static const int64 few_rows = 10;        // how many most searches ask for
-static const int approximate_bands = 2;  // the first 320 rows, where an approximate answer is allowed
-static const int32 none = -1;
+constexpr int64 kFirstBand = 64;
+constexpr int64 kBandGrowth = 4;
+constexpr int64 kFewRows = 10;        // how many most searches ask for
+constexpr int kApproximateBands = 2;  // the first 320 rows, where an approximate answer is allowed
+constexpr int32 kNone = -1;
 
 struct Candidate {
     uint64 tid;
@@ -74,7 +74,7 @@ struct OrderedScan {
 
 static int32 take_slot(ScanState *state) {
     OrderedScan *o = state->ordered;
-    if (o->free != none) {
+    if (o->free != kNone) {
         int32 slot = o->free;
         o->free = o->candidates[slot].next;
         return slot;
@@ -100,7 +100,7 @@ static void free_slot(OrderedScan *o, int32 slot) {
 }
 
 static void lower_horizon_by_one(OrderedScan *o) {
-    while (o->heads[o->horizon] != none) {
+    while (o->heads[o->horizon] != kNone) {
         int32 slot = o->heads[o->horizon];
         o->heads[o->horizon] = o->candidates[slot].next;
         free_slot(o, slot);
@@ -130,11 +130,11 @@ static void add_candidate(const Found &row, void *state_pointer) {
     Candidate *candidate = &o->candidates[slot];
     candidate->tid = pack_tid(&row.tid);
     candidate->all_visible = row.all_visible;
-    candidate->next = none;
+    candidate->next = kNone;
     if (o->codes != nullptr)
         load_code(row.code, state->layout.words, row.position,
                   o->codes + static_cast<Size>(slot) * state->layout.words);
-    if (o->heads[row.distance] == none)
+    if (o->heads[row.distance] == kNone)
         o->heads[row.distance] = slot;
     else
         o->candidates[o->tails[row.distance]].next = slot;
@@ -167,7 +167,7 @@ static void bound_leaves(ScanState *state) {
 // The distance through which the next few rows need the segments read: one row at first, then ten, then those
 // of the band. Distances that are needed anyway are read together, each page once.
 static int distance_needed(const OrderedScan *o) {
-    int64 wanted = o->served >= few_rows ? o->target : o->served > 0 ? few_rows : 1;
+    int64 wanted = o->served >= kFewRows ? o->target : o->served > 0 ? kFewRows : 1;
     int64 found = 0;
     for (int d = o->done_through + 1; d <= o->horizon; d++) {
         found += o->found[d];
@@ -275,13 +275,13 @@ static void start_band(ScanState *state) {
     o->within = o->served = 0;
     const Size levels = state->meta.bits + 1;
     std::fill_n(o->found, levels, 0);
-    std::fill_n(o->heads, levels, none);
-    o->free = none;
+    std::fill_n(o->heads, levels, kNone);
+    o->free = kNone;
     o->candidates_count = o->candidates_used = 0;
     o->segments_read = 0;
     o->next_look = static_cast<int64>(state->directory.segments) / 40 + 16;
     bound_leaves(state);
-    if (pg::target_recall() < 1 && o->bands < approximate_bands) leave_out_far_leaves(state);
+    if (pg::target_recall() < 1 && o->bands < kApproximateBands) leave_out_far_leaves(state);
     begin_walk(&state->walk, &state->directory, &state->meta, state->query_distances, o->leaf_bounds,
                o->done_through);
     read_first(state);
@@ -296,7 +296,7 @@ void start_ordered(IndexScanDesc scan) {
     const Size leaves = state->directory.leaves;
     o->leaf_bounds = static_cast<int16 *>(arena_alloc(state->context, sizeof(int16) * leaves));
     o->done_through = -1;
-    o->target = first_band;
+    o->target = kFirstBand;
     state->ordered = o;
     start_band(state);
     MemoryContextSwitchTo(old);
@@ -306,7 +306,7 @@ void start_ordered(IndexScanDesc scan) {
 static bool advance(IndexScanDesc scan) {
     auto state = static_cast<ScanState *>(scan->opaque);
     OrderedScan *o = state->ordered;
-    while (o->heads[o->distance] == none) {
+    while (o->heads[o->distance] == kNone) {
         CHECK_FOR_INTERRUPTS();
         if (o->walking) {
             read_on(scan);
@@ -316,7 +316,7 @@ static bool advance(IndexScanDesc scan) {
             return false;
         } else if (o->distance >= o->horizon) {
             o->done_through = o->distance;
-            o->target *= band_growth;
+            o->target *= kBandGrowth;
             o->bands++;
             start_band(state);
         } else {

@@ -12,10 +12,10 @@ namespace imagehash::index {
 static relopt_kind options_kind;
 
 // In kB, as PostgreSQL gives memory and GIN its list.
-static const int default_pending_list_limit = 1024;
-static const int min_pending_list_limit = 64;
-static const int max_pending_list_limit = 7168;
-static_assert(max_pending_list_limit * 1024 / BLCKSZ < kMaxPending, "inserters would wait before they merge");
+constexpr int kDefaultPendingListLimit = 1024;
+constexpr int kMinPendingListLimit = 64;
+constexpr int kMaxPendingListLimit = 7168;
+static_assert(kMaxPendingListLimit * 1024 / BLCKSZ < kMaxPending, "inserters would wait before they merge");
 
 // As the relation keeps them.
 struct Options {
@@ -29,7 +29,7 @@ void define_options() {
     options_kind = add_reloption_kind();
     add_int_reloption(options_kind, "pending_list_limit",
                       "Size in kB of the list of new hashes at which an insert merges it into the index.",
-                      default_pending_list_limit, min_pending_list_limit, max_pending_list_limit,
+                      kDefaultPendingListLimit, kMinPendingListLimit, kMaxPendingListLimit,
                       ShareUpdateExclusiveLock);
     add_bool_reloption(options_kind, "clustering",
                        "Puts hashes that are near each other together, so that a search reads few of them.",
@@ -51,7 +51,7 @@ static const Options *options_of(Relation index) {
 
 uint32 pending_limit(Relation index) {
     const Options *options = options_of(index);
-    int kilobytes = options != nullptr ? options->pending_list_limit : default_pending_list_limit;
+    int kilobytes = options != nullptr ? options->pending_list_limit : kDefaultPendingListLimit;
     return static_cast<uint32>(kilobytes * 1024 / BLCKSZ);
 }
 

@@ -15,11 +15,11 @@ extern "C" {
 namespace imagehash::index {
 
 // The free space map says half a page of a page that is free, and less of a null page with room.
-static const Size free_enough = BLCKSZ / 2;
-static const Size null_page_room = BLCKSZ / 4;
-static const int tries = 16;
+constexpr Size kFreeEnough = BLCKSZ / 2;
+constexpr Size kNullPageRoom = BLCKSZ / 4;
+constexpr int kTries = 16;
 // That vacuum waits for scans before it leaves pages to the next vacuum.
-static const int longest_wait_ms = 20;
+constexpr int kLongestWaitMs = 20;
 
 // Replicas may read the pages for longer, and tell us (hot_standby_feedback) only through transaction ids.
 static bool has_replicas() {
@@ -39,7 +39,7 @@ static bool snapshots_end_soon() {
         GetCurrentVirtualXIDs(InvalidTransactionId, true, false, PROC_IN_VACUUM, &count);
     for (int i = 0; i < count; i++)
         while (!VirtualXactLock(holders[i], false)) {
-            if (waited_ms++ == longest_wait_ms) return false;
+            if (waited_ms++ == kLongestWaitMs) return false;
             CHECK_FOR_INTERRUPTS();
             pg_usleep(1000);
         }
@@ -111,9 +111,9 @@ static Buffer take_from_map(Relation index, BlockNumber *too_early, int *count, 
 }
 
 Buffer allocate_page(Relation index) {
-    BlockNumber too_early[tries];
+    BlockNumber too_early[kTries];
     int count = 0;
-    Buffer buffer = take_from_map(index, too_early, &count, tries);
+    Buffer buffer = take_from_map(index, too_early, &count, kTries);
     for (int i = 0; i < count; i++) RecordFreeIndexPage(index, too_early[i]);
     return BufferIsValid(buffer) ? buffer : pg::extend_relation(index);
 }
@@ -129,7 +129,7 @@ void put_back(Relation index, PagesTooEarly *too_early) {
 }
 
 void note_null_page(Relation index, BlockNumber block, bool has_room) {
-    RecordPageWithFreeSpace(index, block, has_room ? null_page_room : 0);
+    RecordPageWithFreeSpace(index, block, has_room ? kNullPageRoom : 0);
 }
 
 bool null_page_has_room(Page page) {
@@ -138,8 +138,8 @@ bool null_page_has_room(Page page) {
 }
 
 Buffer allocate_null_page(Relation index) {
-    for (int i = 0; i < tries; i++) {
-        BlockNumber block = GetPageWithFreeSpace(index, null_page_room);
+    for (int i = 0; i < kTries; i++) {
+        BlockNumber block = GetPageWithFreeSpace(index, kNullPageRoom);
         if (block == InvalidBlockNumber || block == kMetaBlock || block >= RelationGetNumberOfBlocks(index))
             break;
         Buffer buffer = ReadBuffer(index, block);
@@ -158,6 +158,6 @@ Buffer allocate_null_page(Relation index) {
 }
 
 // Vacuum needs to know nothing of the constants above.
-static_assert(null_page_room < free_enough, "a null page must not pass for a free one");
+static_assert(kNullPageRoom < kFreeEnough, "a null page must not pass for a free one");
 
 }  // namespace imagehash::index
