@@ -1,4 +1,4 @@
-// Bounds of many leaves; see bounds.h. Loops that the compiler makes vectors of: no branch, one width.
+// Loops that the compiler makes vectors of: no branch, one width.
 #include "hamming/bounds.h"
 
 #include <algorithm>

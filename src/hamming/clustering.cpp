@@ -1,3 +1,5 @@
+// Up to four rounds of tight leaves, each on what the last one left of the sample, then one of loose leaves;
+// last, leaves get their numbers.
 #include "hamming/clustering.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Majorities are counted in bit planes, nearest codes found by the kernels.
 #include "hamming/grouping.h"
 
 #include <numeric>

@@ -1,6 +1,7 @@
 // The kernels in scalar code, for the translation unit's own popcount().
 //
-// Included after the including file has defined `popcount`; see words.h for why the namespace is unnamed.
+// Included after the including file has defined `popcount`. The namespace is unnamed for the reason that
+// words.h gives.
 #pragma once
 
 #include "hamming/words.h"

@@ -1,4 +1,5 @@
-// Leaves for codes that come later; see leaf_finder.h.
+// Two searches for the nearest centroid: among tight leaves, then, for a code that is too far from all of
+// them, among loose ones.
 #include "hamming/leaf_finder.h"
 
 namespace imagehash::hamming {

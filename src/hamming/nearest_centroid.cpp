@@ -1,3 +1,4 @@
+// The groups around the super-centroids, and the search through those that are near.
 #include "hamming/nearest_centroid.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Distances of random pairs, and histograms of the distances of some codes to all of the sample.
 #include "hamming/sample_statistics.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Centroids are drawn in a few rounds, far codes rather than near ones, and then moved to the middle of their
+// codes.
 #include "hamming/training.h"
 
 #include <algorithm>
@@ -19,7 +21,7 @@ uint64_t weight(uint32_t distance) {
 
 // At most `wanted` different positions, drawn by weight; systematic, so that they spread over the whole
 // sample.
-std::vector<uint32_t> draw(const std::vector<uint32_t> &distances, size_t wanted, Random *random) {
+std::vector<uint32_t> draw_by_weight(const std::vector<uint32_t> &distances, size_t wanted, Random *random) {
     std::vector<uint32_t> drawn;
     uint64_t total = 0;
     for (uint32_t distance : distances) total += weight(distance);
@@ -47,7 +49,7 @@ std::vector<uint64_t> seed_centroids(Rows sample, size_t wanted, Random *random,
         const bool last = round == kSeedingRounds - 1;
         const size_t have = centroids.size() / sample.words;
         std::vector<uint64_t> added;
-        for (uint32_t i : draw(distances, last ? wanted - have : wanted / kSeedingRounds, random))
+        for (uint32_t i : draw_by_weight(distances, last ? wanted - have : wanted / kSeedingRounds, random))
             append_code(&added, sample[i], sample.words);
         centroids.insert(centroids.end(), added.begin(), added.end());
         if (last || added.empty()) continue;
@@ -59,7 +61,7 @@ std::vector<uint64_t> seed_centroids(Rows sample, size_t wanted, Random *random,
 }
 
 // Moves each centroid to the middle of its codes; one with a single code or none starts anew elsewhere.
-void improve(Rows sample, std::vector<uint64_t> *centroids, Random *random, Stop *stop) {
+void move_to_middles(Rows sample, std::vector<uint64_t> *centroids, Random *random, Stop *stop) {
     const Rows current = rows_of(*centroids, sample.words);
     const std::vector<Nearest> found = NearestCentroid(current, random, stop).find_all(sample, stop);
     if (stop->stopped()) return;
@@ -77,7 +79,7 @@ void improve(Rows sample, std::vector<uint64_t> *centroids, Random *random, Stop
         else
             vacant.push_back(c);
     }
-    const std::vector<uint32_t> seeds = draw(distances, vacant.size(), random);
+    const std::vector<uint32_t> seeds = draw_by_weight(distances, vacant.size(), random);
     for (size_t i = 0; i < seeds.size(); i++)
         std::copy_n(sample[seeds[i]], sample.words, centroids->data() + vacant[i] * sample.words);
 }
@@ -86,7 +88,7 @@ void improve(Rows sample, std::vector<uint64_t> *centroids, Random *random, Stop
 
 std::vector<uint64_t> train_centroids(Rows sample, size_t wanted, Random *random, Stop *stop) {
     std::vector<uint64_t> centroids = seed_centroids(sample, std::max<size_t>(1, wanted), random, stop);
-    for (int i = 0; i < kIterations && !stop->stopped(); i++) improve(sample, &centroids, random, stop);
+    for (int i = 0; i < kIterations && !stop->stopped(); i++) move_to_middles(sample, &centroids, random, stop);
     return centroids;
 }
 
