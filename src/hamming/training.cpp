@@ -88,7 +88,8 @@ void move_to_middles(Rows sample, std::vector<uint64_t> *centroids, Random *rand
 
 std::vector<uint64_t> train_centroids(Rows sample, size_t wanted, Random *random, Stop *stop) {
     std::vector<uint64_t> centroids = seed_centroids(sample, std::max<size_t>(1, wanted), random, stop);
-    for (int i = 0; i < kIterations && !stop->stopped(); i++) move_to_middles(sample, &centroids, random, stop);
+    for (int i = 0; i < kIterations && !stop->stopped(); i++)
+        move_to_middles(sample, &centroids, random, stop);
     return centroids;
 }
 
