@@ -1,7 +1,13 @@
 // Tells PostgreSQL what the access method `hamming` can do.
-#include "index/access_method.h"
+#include "index/build/build.h"
+#include "index/build/tier_builder.h"
+#include "index/maintain/insert.h"
+#include "index/maintain/vacuum.h"
+#include "index/planner/cost.h"
+#include "index/scan/scan.h"
 #include "index/store/options.h"
 #include "index/store/strategies.h"
+#include "index/validate.h"
 
 extern "C" {
 #include "catalog/pg_opclass.h"

@@ -1,6 +1,7 @@
 // Checks a hamming operator class: its operators and functions have known numbers and fitting types, and none
 // is missing.
-#include "index/access_method.h"
+#include "index/validate.h"
+
 #include "index/store/input_type.h"
 #include "index/store/strategies.h"
 
@@ -22,13 +23,13 @@ extern "C" {
 
 namespace imagehash::index {
 
-static void complain(const char *family, const char *what) {
+static void report_invalid(const char *family, const char *what) {
     ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                    errmsg("operator family \"%s\" of access method hamming %s", family, what)));
 }
 
 // The operator family that ORDER BY uses.
-static Oid usual_order(Oid type) {
+static Oid default_sort_family(Oid type) {
     return get_opclass_family(GetDefaultOpClass(type, BTREE_AM_OID));
 }
 
@@ -36,23 +37,23 @@ static bool validate_operator(Form_pg_amop amop, Oid type, const char *family) {
     const OpclassShape shape = opclass_shape(input_type(type));
     const char *name = format_operator(amop->amopopr);
     if (amop->amopstrategy < kDistanceStrategy || amop->amopstrategy > shape.strategies) {
-        complain(family,
+        report_invalid(family,
                  psprintf("contains operator %s with invalid strategy number %d", name, amop->amopstrategy));
         return false;
     }
     bool is_distance = amop->amopstrategy == kDistanceStrategy;
     if (is_distance != (amop->amoppurpose == AMOP_ORDER)) {
-        complain(family, psprintf("contains operator %s with the wrong purpose", name));
+        report_invalid(family, psprintf("contains operator %s with the wrong purpose", name));
         return false;
     }
-    if (is_distance && amop->amopsortfamily != usual_order(shape.distance_type)) {
-        complain(family, psprintf("sorts operator %s by another order than that of %s", name,
+    if (is_distance && amop->amopsortfamily != default_sort_family(shape.distance_type)) {
+        report_invalid(family, psprintf("sorts operator %s by another order than that of %s", name,
                                   format_type_be(shape.distance_type)));
         return false;
     }
     Oid right_type = amop->amopstrategy == kWithinStrategy ? amop->amoprighttype : type;
     if (!check_amop_signature(amop->amopopr, is_distance ? shape.distance_type : BOOLOID, type, right_type)) {
-        complain(family, psprintf("contains operator %s with wrong signature", name));
+        report_invalid(family, psprintf("contains operator %s with wrong signature", name));
         return false;
     }
     return true;
@@ -73,7 +74,7 @@ static bool validate_operators(Oid family_id, Oid type, const char *family) {
     for (int strategy = kDistanceStrategy; strategy <= opclass_shape(input_type(type)).strategies;
          strategy++) {
         if (seen & (1u << strategy)) continue;
-        complain(family, psprintf("is missing an operator of strategy %d", strategy));
+        report_invalid(family, psprintf("is missing an operator of strategy %d", strategy));
         valid = false;
     }
     return valid;
@@ -86,7 +87,7 @@ static bool validate_function(Form_pg_amproc amproc, Oid type, const char *famil
     else if (amproc->amprocnum == kRadiusFunction)
         valid = check_amproc_signature(amproc->amproc, INT4OID, true, 2, 2, ANYOID, BOOLOID);
     if (!valid)
-        complain(family, psprintf("contains function %s with wrong number or signature",
+        report_invalid(family, psprintf("contains function %s with wrong number or signature",
                                   format_procedure(amproc->amproc)));
     return valid;
 }
@@ -105,7 +106,7 @@ static bool validate_functions(Oid family_id, Oid type, const char *family) {
     ReleaseCatCacheList(functions);
     for (int number = kWithinFunction; number <= kSupportFunctions; number++) {
         if (seen & (1u << number)) continue;
-        complain(family, psprintf("is missing support function %d", number));
+        report_invalid(family, psprintf("is missing support function %d", number));
         valid = false;
     }
     return valid;

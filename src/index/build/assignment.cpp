@@ -1,4 +1,5 @@
-// Rows to leaves; see assignment.h.
+// PostgreSQL's own tuplesort sorts, so that it spills and merges with workers: rows go into it as bytea that
+// compare in the order of leaf and radius.
 #include "index/build/assignment.h"
 
 extern "C" {
@@ -11,6 +12,8 @@ extern "C" {
 
 namespace imagehash::index {
 
+namespace {
+
 // What is sorted, as bytea: leaf, radius, code, TID; the first two as bytes that compare as numbers.
 struct SortRow {
     char header[VARHDRSZ];
@@ -18,6 +21,8 @@ struct SortRow {
     uint32 radius;
     uint64 row[kMaxWords + 1];
 };
+
+}  // namespace
 static int sort_row_size(int words) {
     return static_cast<int>(offsetof(SortRow, row)) + row_size(words);
 }

@@ -3,10 +3,11 @@
 //
 // Pages are put into the buffer pool as they are full; the whole index is logged once, at the end, so a crash
 // before that leaves a file that the transaction's rollback would have removed anyway.
-#include "index/access_method.h"
-#include "index/store/options.h"
+#include "index/build/build.h"
+
 #include "index/build/parallel_build.h"
 #include "index/build/tier_builder.h"
+#include "index/store/options.h"
 
 extern "C" {
 #include "access/tableam.h"

@@ -1,7 +1,7 @@
-// Building with parallel workers; see parallel_build.h.
+// The steps of a build, by participant: what all of them do, what they exchange, a worker, the leader.
 #include "index/build/parallel_build.h"
 
-#include "index/store/context_owned.h"
+#include "index/build/interruptible.h"
 
 extern "C" {
 #include "access/parallel.h"
@@ -19,6 +19,8 @@ extern "C" {
 }
 
 namespace imagehash::index {
+
+namespace {
 
 enum TocKey : uint64 {
     kSharedKey = 1,
@@ -64,6 +66,8 @@ struct SharedBuild {
 
     Share *share(int participant) { return reinterpret_cast<Share *>(this + 1) + participant; }
 };
+
+}  // namespace
 
 struct ParallelBuild {
     ParallelContext *context;
@@ -160,27 +164,17 @@ static void *read_sized(BufFile *file) {
     return bytes;
 }
 
-// Null where there was no memory.
-static hamming::Clustering *try_unpack(const char *bytes) noexcept {
-    try {
-        return hamming::Clustering::unpack(bytes).release();
-    } catch (const std::exception &) {
-        return nullptr;
-    }
-}
-
 static void read_plan(SharedBuild *shared, AssignmentJob *job) {
     BufFile *file = BufFileOpenFileSet(&shared->files.fs, kPlanFileName, O_RDONLY, false);
     auto bytes = static_cast<char *>(read_sized(file));
     job->statistics = place_statistics(read_sized(file));
     BufFileClose(file);
-    auto owner = ContextOwned<hamming::Clustering>::make();
-    hamming::Clustering *clustering = try_unpack(bytes);
-    if (clustering == nullptr) ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    job->clustering = owner->keep(clustering);
+    job->clustering =
+        make_interruptibly<hamming::Clustering>([bytes] { return hamming::Clustering::unpack(bytes); });
+    if (job->clustering == nullptr) ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
     pfree(bytes);
     job->leaf_counts = static_cast<int64 *>(
-        palloc_extended(sizeof(int64) * clustering->leaves(), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+        palloc_extended(sizeof(int64) * job->clustering->leaves(), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
 }
 
 static void write_counts(SharedBuild *shared, int participant, const AssignmentJob &job) {
@@ -225,7 +219,7 @@ static Step wait_for_step(SharedBuild *shared) {
     return step;
 }
 
-static void work(Relation heap, Relation index, SharedBuild *shared, shm_toc *toc) {
+static void take_part(Relation heap, Relation index, SharedBuild *shared, shm_toc *toc) {
     auto scan = static_cast<ParallelTableScanDesc>(shm_toc_lookup(toc, kScanKey, false));
     auto sort = static_cast<Sharedsort *>(shm_toc_lookup(toc, kSortKey, false));
     TableRows *rows = scan_share(heap, index, shared, scan, ParallelWorkerNumber, false);
@@ -253,7 +247,7 @@ static void worker_main(dsm_segment *segment, shm_toc *toc) {
     Relation index = index_open(shared->index, index_lock);
 
     InstrStartParallelQuery();
-    work(heap, index, shared, toc);
+    take_part(heap, index, shared, toc);
     auto buffer_usage = static_cast<BufferUsage *>(shm_toc_lookup(toc, kBufferUsageKey, false));
     auto wal_usage = static_cast<WalUsage *>(shm_toc_lookup(toc, kWalUsageKey, false));
     InstrEndParallelQuery(&buffer_usage[ParallelWorkerNumber], &wal_usage[ParallelWorkerNumber]);

@@ -1,4 +1,5 @@
-// Rows in memory, then in a file; see row_store.h.
+// Rows are appended, then read from the first to the last, as often as is wanted: an array that doubles up to
+// the limit, and behind it a file.
 #include "index/build/row_store.h"
 
 extern "C" {

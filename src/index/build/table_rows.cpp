@@ -1,4 +1,5 @@
-// Collecting a table's rows for a build; see table_rows.h.
+// PostgreSQL scans the table and computes what the index is on; each row goes into the store of hashes or
+// that of nulls.
 #include "index/build/table_rows.h"
 
 extern "C" {

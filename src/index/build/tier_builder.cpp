@@ -1,14 +1,12 @@
-// Building a tier; see tier_builder.h.
-//
-// Clustering is C++ with objects that have destructors, so it runs between two lines of C: it never calls
-// PostgreSQL, is stopped by polling, and what it returns is freed with a memory context.
+// A tier of many rows is clustered: a sample of the rows is, all rows are assigned to the leaves that come of
+// it, and sorted by leaf and radius. One of few rows is a single leaf, in the order in which the rows came.
+// Where workers take part, they assign and sort.
 #include "index/build/tier_builder.h"
 
 #include <math.h>
 
-#include "index/access_method.h"
 #include "index/build/assignment.h"
-#include "index/store/context_owned.h"
+#include "index/build/interruptible.h"
 #include "index/build/parallel_build.h"
 #include "index/build/tier_statistics.h"
 #include "index/build/tier_writer.h"
@@ -88,22 +86,6 @@ static int64 memory_left(const RowStore *rows) {
     return maintenance_work_mem * INT64CONST(1024) - row_store_memory(rows);
 }
 
-static bool should_stop(void * /* unused */) {
-    return QueryCancelPending || ProcDiePending;
-}
-
-// Null where it was stopped or there was no memory.
-static hamming::Clustering *try_cluster(const uint64 *sample, int64 count,
-                                        const hamming::ClusteringOptions &options,
-                                        bool *out_of_memory) noexcept {
-    try {
-        return hamming::cluster(sample, static_cast<size_t>(count), options, should_stop, nullptr).release();
-    } catch (const std::exception &) {
-        *out_of_memory = true;
-        return nullptr;
-    }
-}
-
 // Freed with the current memory context.
 static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *rows) {
     enter_phase(plan, kPhaseCluster, rows->count);
@@ -116,19 +98,15 @@ static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *r
     auto sample = static_cast<uint64 *>(palloc_extended(wanted * words * sizeof(uint64), MCXT_ALLOC_HUGE));
     wanted = draw_sample(rows, wanted, sample);
 
-    auto owner = ContextOwned<hamming::Clustering>::make();
-    hamming::ClusteringOptions options = {
-        words, plan.bits, static_cast<uint64>(rows->count), per_leaf, Layout::of_words(words).capacity, kSeed};
-    bool out_of_memory = false;
-    hamming::Clustering *clustering;
-    do {  // a cancel may turn out to be too late for its statement
-        CHECK_FOR_INTERRUPTS();
-        clustering = try_cluster(sample, wanted, options, &out_of_memory);
-    } while (clustering == nullptr && !out_of_memory);
+    const int capacity = Layout::of_words(words).capacity;
+    const hamming::ClusteringOptions options = {
+        words, plan.bits, static_cast<uint64>(rows->count), per_leaf, capacity, kSeed};
+    const auto *clustering = make_interruptibly<hamming::Clustering>([&] {
+        return hamming::cluster(sample, static_cast<size_t>(wanted), options, interrupt_is_pending, nullptr);
+    });
     if (clustering == nullptr)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
                         errdetail("Failed while clustering " INT64_FORMAT " hashes.", wanted)));
-    owner->keep(clustering);
     pfree(sample);
     return clustering;
 }

@@ -14,6 +14,8 @@ enum BuildPhase : int64 {
     kPhaseSort = 5,
     kPhaseWrite = 6,
 };
+// The name of a phase; null where there is none of that number.
+char *hamming_buildphasename(int64 phase);
 
 struct TierPlan {
     Relation index;

@@ -1,4 +1,5 @@
-// Reading a tier's whole directory; see tier_image.h.
+// The directory is read as scans read it (load_tier()), then copied: leaves row by row, all segments, and the
+// references to all pages.
 #include "index/build/tier_image.h"
 
 #include "index/store/growing_array.h"

@@ -1,5 +1,3 @@
-// Measuring what searches of a tier cost; see tier_statistics.h.
-//
 // For each query the distances to all rows are counted, which gives the distance of the k-th neighbour and
 // the rows within a radius; with the directory, that gives the codes and pages whose bound such a search
 // reaches. The leaves of the ten nearest rows tell how far an approximate scan must go: it reads the leaves
@@ -18,10 +16,14 @@ constexpr int kQueries = 96;
 constexpr int kNearestKept = 10;
 constexpr int kRanks[kRankSteps] = {1, 10, 100, 1000};
 
+namespace {
+
 struct Neighbour {
     int distance;
     uint32 leaf;
 };
+
+}  // namespace
 
 struct StatisticsSample {
     int words;

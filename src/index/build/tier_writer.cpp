@@ -1,4 +1,5 @@
-// Writing a tier's pages; see tier_writer.h.
+// A page of codes is filled in memory and gets its place when it is full; directory and tier root pages
+// follow when all codes are written. Each page refers only to pages that were written before it.
 #include "index/build/tier_writer.h"
 
 #include "index/store/growing_array.h"

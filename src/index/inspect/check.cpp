@@ -2,21 +2,17 @@
 //
 // In the manner of contrib/amcheck: an ERROR names the first thing that is wrong; no answer is the good one.
 // It takes no lock that stops anybody from writing, and works on a standby.
-#include "index/access_method.h"
+#include "index/inspect/open_index.h"
 #include "index/store/directory.h"
 #include "index/store/entry.h"
 #include "index/store/growing_array.h"
-#include "index/inspect/inspect.h"
 #include "pg/server/as_owner.h"
 
 extern "C" {
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "catalog/index.h"
 #include "lib/bloomfilter.h"
 #include "utils/lsyscache.h"
@@ -25,39 +21,7 @@ extern "C" {
 
 namespace imagehash::index {
 
-static void refuse(Relation index, const char *reason) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("cannot read index \"%s\"", RelationGetRelationName(index)),
-                    errdetail_internal("%s", reason)));
-}
-
-OpenIndex open_hamming_index(Oid relation) {
-    OpenIndex open = {nullptr, nullptr};
-    // The relation may be no index, or be dropped and made anew while we wait for the lock.
-    Oid heap = IndexGetRelation(relation, true);
-    if (OidIsValid(heap)) open.heap = table_open(heap, AccessShareLock);
-    open.index = relation_open(relation, AccessShareLock);
-    Relation index = open.index;
-    if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam->ambuild != hamming_build)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("\"%s\" is not a hamming index", RelationGetRelationName(index)),
-                        index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX
-                            ? errhint("Name the index of a partition.")
-                            : 0));
-    if (open.heap == nullptr || index->rd_index->indrelid != heap)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                        errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
-    if (RELATION_IS_OTHER_TEMP(index)) refuse(index, "It is a temporary index of another session.");
-    if (!index->rd_index->indisvalid) refuse(index, "The index is not valid.");
-    if (RecoveryInProgress() && index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
-        refuse(index, "An unlogged index has no data on a standby.");
-    return open;
-}
-
-void close_hamming_index(const OpenIndex &open) {
-    relation_close(open.index, AccessShareLock);
-    table_close(open.heap, AccessShareLock);
-}
+namespace {
 
 // An entry as the filter knows it; compared as bytes.
 struct Fingerprint {
@@ -74,6 +38,8 @@ struct CheckState {
     bloom_filter *filter;  // of all entries; null where rows are not looked for
     double rows;           // of the table, found in the index
 };
+
+}  // namespace
 
 static Fingerprint fingerprint_of(const ItemPointerData *tid, bool is_null, const uint64 *code, int words) {
     Fingerprint fingerprint;
@@ -143,11 +109,15 @@ static void check_radii(CheckState *state, BlockNumber block, Page page, const S
     }
 }
 
+namespace {
+
 struct LeafCheck {
     CheckState *state;
     Segment *segments;
     int64 count, room;
 };
+
+}  // namespace
 
 static void keep_segment(const Segment &segment, void *check_pointer) {
     auto check = static_cast<LeafCheck *>(check_pointer);

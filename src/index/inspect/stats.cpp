@@ -1,6 +1,6 @@
 // imagehash_index_stats(index): what an index holds.
+#include "index/inspect/open_index.h"
 #include "index/store/directory.h"
-#include "index/inspect/inspect.h"
 #include "pg/value/methods.h"
 
 extern "C" {
@@ -8,6 +8,8 @@ extern "C" {
 }
 
 namespace imagehash::index {
+
+namespace {
 
 struct Stats {
     int64 pages[kTierRootPage + 1];  // in use, by kind
@@ -19,6 +21,8 @@ struct Stats {
     int64 pending;
     int64 room;  // hashes that would fit into the pages of hashes
 };
+
+}  // namespace
 
 static void count_entries(Page page, Stats *stats) {
     const PageTrailer *trailer = page_trailer(page);
@@ -57,12 +61,16 @@ static Stats count_index(Relation index, const Meta &meta) {
     return stats;
 }
 
+namespace {
+
 struct Directories {
     int64 leaves;
     int64 segments;
     double entries;
     double codes_at_ten;  // that a search for the ten nearest reads, on average
 };
+
+}  // namespace
 
 static Directories describe_tiers(Relation index, const Meta &meta) {
     Directories sum = {};

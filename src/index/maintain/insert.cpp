@@ -6,15 +6,18 @@
 // Locks: one page at a time, except that a new pending page and a new null page are entered in the meta page
 // while they are locked. So the order is data page, then meta page; nobody waits for a data page with the
 // meta page locked.
-#include "index/access_method.h"
-#include "index/store/entry.h"
+#include "index/maintain/insert.h"
+
 #include "index/maintain/merge.h"
+#include "index/store/entry.h"
 #include "index/store/options.h"
 #include "index/store/recycle.h"
 
 namespace imagehash::index {
 
 constexpr uint32 kOpenPages = 8;
+
+namespace {
 
 // What this backend knows of the index, kept with the relation. Length and method never change once set; the
 // page may be full, closed or gone by the time it is looked at.
@@ -24,7 +27,9 @@ struct Cache {
     PageRef page;
 };
 
-static void remember(Cache *cache, const Meta &meta) {
+}  // namespace
+
+static void remember_format(Cache *cache, const Meta &meta) {
     cache->bits = meta.bits;
     cache->method = meta.method;
 }
@@ -35,7 +40,7 @@ static Cache *cache_of(Relation index) {
         read_meta(index, &meta);  // may fail: allocate after it
         auto cache = static_cast<Cache *>(MemoryContextAllocZero(index->rd_indexcxt, sizeof(Cache)));
         cache->page = {InvalidBlockNumber, 0};
-        remember(cache, meta);
+        remember_format(cache, meta);
         index->rd_amcache = cache;
     }
     return static_cast<Cache *>(index->rd_amcache);
@@ -48,7 +53,7 @@ static void admit_to_index(Relation index, Cache *cache, const Entry &entry) {
     begin_meta_change(index, &change);
     uint32 bits = change.meta.bits, method = change.meta.method;
     admit_entry(index, &change.meta, entry);
-    remember(cache, change.meta);
+    remember_format(cache, change.meta);
     if (change.meta.bits != bits || change.meta.method != method)
         finish_meta_change(&change);
     else
@@ -149,12 +154,12 @@ static void insert_hash(Relation index, Cache *cache, const Entry &entry, const 
         if (BufferIsValid(buffer) || !full) continue;
         if (add_pending_page(index, cache, entry, tid, &merge_due)) break;
         lock_structure(index);  // somebody else is merging, or nobody could
-        merge(index, MergeWhen::full);
+        merge_if_due(index, MergeWhen::full);
         unlock_structure(index);
     }
     if (BufferIsValid(buffer)) append_to(index, buffer, words, entry.code, tid);
     if (merge_due && try_lock_structure(index)) {
-        merge(index, MergeWhen::full);
+        merge_if_due(index, MergeWhen::full);
         unlock_structure(index);
     }
 }

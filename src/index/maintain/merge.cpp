@@ -1,4 +1,4 @@
-// What is merged when, and merges that build a tier anew of all their rows; part_merge.h has the others.
+// What is merged when, and the merges that build a tier anew of all their rows.
 #include "index/maintain/merge.h"
 
 #include <math.h>
@@ -20,6 +20,7 @@ constexpr int64 kFanOut = 8;
 constexpr int64 kFanOutOfInserter = 16;
 constexpr int64 kFanOutOfVacuum = 32;
 constexpr uint32 kMostTiers = 4;
+
 static bool is_worn(const Tier &tier) {
     return tier.dead * 5 > tier.entries;
 }
@@ -85,11 +86,15 @@ static bool choose_sources(const Meta &meta, MergeWhen when, uint32 limit, Merge
     return true;
 }
 
+namespace {
+
 // The pages of the sources, and those of them that have rows of a tier.
 struct TierPages {
     PageList *all;
     PageList codes;
 };
+
+}  // namespace
 
 static void add_tier_page(PageRef ref, PageKind kind, void *state) {
     auto pages = static_cast<TierPages *>(state);
@@ -114,7 +119,7 @@ static void merge_whole(Relation index, const Meta &meta, const MergeSources &so
     free_row_store(rows);
 }
 
-bool merge(Relation index, MergeWhen when) {
+bool merge_if_due(Relation index, MergeWhen when) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "hamming merge", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);

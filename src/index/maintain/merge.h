@@ -16,6 +16,6 @@ enum class MergeWhen {
 
 // The caller holds the structure lock. Does nothing where nothing is due. Returns whether a part of the
 // largest tier was rewritten.
-bool merge(Relation index, MergeWhen when);
+bool merge_if_due(Relation index, MergeWhen when);
 
 }  // namespace imagehash::index

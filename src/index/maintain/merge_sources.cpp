@@ -1,5 +1,5 @@
-// Sources of a merge, and its last step; see merge_sources.h, and README.md for why the steps are in this
-// order.
+// README.md (Merge) says why the steps are in this order: what crashes in between leaves pages that nothing
+// refers to, and never a row that is in no page or in two.
 #include "index/maintain/merge_sources.h"
 
 #include "index/store/growing_array.h"

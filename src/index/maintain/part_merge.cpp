@@ -1,5 +1,3 @@
-// Merging by leaves; see part_merge.h.
-//
 // All sources give their rows in the order of (leaf, radius), numbered as in the largest tier. The one with
 // the smallest key is written next: to the part that is rewritten, or to the small tier.
 #include "index/maintain/part_merge.h"
@@ -7,7 +5,7 @@
 #include <algorithm>
 
 #include "hamming/leaf_finder.h"
-#include "index/store/context_owned.h"
+#include "index/build/interruptible.h"
 #include "index/build/tier_writer.h"
 
 extern "C" {
@@ -16,11 +14,15 @@ extern "C" {
 
 namespace imagehash::index {
 
+namespace {
+
 struct Row {
     uint64 key;  // leaf, radius
     uint64 code[kMaxWords];
     ItemPointerData tid;
 };
+
+}  // namespace
 
 static uint64 key_of(uint32 leaf, uint32 radius) {
     return static_cast<uint64>(leaf) << 16 | radius;
@@ -30,6 +32,8 @@ static uint32 leaf_of(const Row &row) {
 }
 
 // --- pending rows -----------------------------------------------------------------------------------
+
+namespace {
 
 struct PendingRow {
     uint64 key;
@@ -44,34 +48,18 @@ struct PendingRows {
     int64 next;
 };
 
-static bool should_stop(void * /* unused */) {
-    return QueryCancelPending || ProcDiePending;
-}
-
-// Null where it was stopped or there was no memory.
-static hamming::LeafFinder *try_make_finder(const TierImage &largest, bool *out_of_memory) noexcept {
-    try {
-        return hamming::LeafFinder::make({largest.centroids, largest.tier.leaves, largest.words},
-                                         largest.tier.tight_leaves,
-                                         static_cast<int>(largest.tier.radius_limit), should_stop, nullptr)
-            .release();
-    } catch (const std::exception &) {
-        *out_of_memory = true;
-        return nullptr;
-    }
-}
+}  // namespace
 
 // Freed with the current memory context.
 static const hamming::LeafFinder *make_finder(const TierImage &largest) {
-    auto owner = ContextOwned<hamming::LeafFinder>::make();
-    bool out_of_memory = false;
-    hamming::LeafFinder *finder;
-    do {  // a cancel may turn out to be too late for its statement
-        CHECK_FOR_INTERRUPTS();
-        finder = try_make_finder(largest, &out_of_memory);
-    } while (finder == nullptr && !out_of_memory);
+    const auto *finder = make_interruptibly<hamming::LeafFinder>([&] {
+        return hamming::LeafFinder::make({largest.centroids, largest.tier.leaves, largest.words},
+                                         largest.tier.tight_leaves,
+                                         static_cast<int>(largest.tier.radius_limit), interrupt_is_pending,
+                                         nullptr);
+    });
     if (finder == nullptr) ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    return owner->keep(finder);
+    return finder;
 }
 
 // Reads the store and gives each row its place. The pending list is short: this fits into memory.
@@ -109,6 +97,8 @@ static bool next_pending(PendingRows *pending, Row *row) {
 
 // --- rows of a tier ---------------------------------------------------------------------------------
 
+namespace {
+
 struct TierReader {
     const TierImage *image;
     const uint32 *numbers;  // of its leaves in the largest tier; null: it is that tier
@@ -120,6 +110,8 @@ struct TierReader {
     int64 dead;         // entries met
     PGAlignedBlock page;
 };
+
+}  // namespace
 
 static TierReader *read_leaves(const TierImage *image, const uint32 *numbers, uint32 first, uint32 end) {
     auto reader = static_cast<TierReader *>(palloc0(sizeof(TierReader)));
@@ -201,9 +193,13 @@ static uint32 *number_leaves(const TierImage &largest, const TierImage &image) {
 
 // --- the part ---------------------------------------------------------------------------------------
 
+namespace {
+
 struct Part {
     uint32 first, end;  // leaves of the largest tier
 };
+
+}  // namespace
 
 // About so many pages, and such that no page has codes of the part and others. Empty where `pages` is 0.
 static Part choose_part(const TierImage &largest, int64 pages) {
@@ -227,6 +223,8 @@ static Part choose_part(const TierImage &largest, int64 pages) {
 
 // --- the whole --------------------------------------------------------------------------------------
 
+namespace {
+
 struct Source {
     TierReader *tier;  // null: the pending rows
     Row row;
@@ -246,7 +244,9 @@ struct LeafMerge {
     uint32 next_leaf;  // of the part, to be begun
 };
 
-static void advance(LeafMerge *merge, Source *source) {
+}  // namespace
+
+static void read_next_row(LeafMerge *merge, Source *source) {
     source->has_row = source->tier != nullptr ? next_of_tier(source->tier, &source->row)
                                               : next_pending(merge->pending, &source->row);
 }
@@ -258,7 +258,7 @@ static void add_source(LeafMerge *merge, TierReader *tier) {
         for (uint32 leaf = tier->leaf; leaf < tier->end; leaf++)
             merge->leaf_counts[tier->numbers == nullptr ? leaf : tier->numbers[leaf]] +=
                 tier->image->leaves[leaf].entries;
-    advance(merge, source);
+    read_next_row(merge, source);
 }
 
 static TierWriter *make_writer(const LeafMerge &merge) {
@@ -293,7 +293,7 @@ static void write_rows(LeafMerge *merge) {
         if (in_part) begin_leaves_up_to(merge, leaf + 1);
         write_row(in_part ? merge->large : merge->small, leaf, static_cast<uint16>(row.key & 0xFFFF),
                   row.code, &row.tid);
-        advance(merge, next);
+        read_next_row(merge, next);
     }
 }
 
@@ -332,7 +332,7 @@ static void retire_part(const TierImage &image, Part part, PageList *retiring) {
 }
 
 // Opens the sources and the writers.
-static void start_merge(LeafMerge *merge, const Meta &meta, const MergeSources &sources, PageList *retiring) {
+static void open_merge(LeafMerge *merge, const Meta &meta, const MergeSources &sources, PageList *retiring) {
     TierImage *largest = merge->largest = load_image(merge->index, meta, meta.tiers[0]);
     merge->leaf_counts = static_cast<int64 *>(
         palloc_extended(sizeof(int64) * largest->tier.leaves, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
@@ -362,7 +362,7 @@ void merge_by_leaves(Relation index, const Meta &meta, const MergeSources &sourc
     auto merge = static_cast<LeafMerge *>(palloc0(sizeof(LeafMerge)));
     merge->index = index;
     PageList retiring = {};
-    start_merge(merge, meta, sources, &retiring);
+    open_merge(merge, meta, sources, &retiring);
     write_rows(merge);
     finish_codes(merge->small);
     Tier large, small;

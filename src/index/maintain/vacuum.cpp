@@ -5,9 +5,10 @@
 // directory knows the places, a dead entry's TID is made invalid. Pages that the sweep has passed may get new
 // entries, but none of the rows it is removing: those were in the index before it began. A merge would carry
 // a dead TID past the sweep, so the structure is locked.
-#include "index/access_method.h"
-#include "index/store/directory.h"
+#include "index/maintain/vacuum.h"
+
 #include "index/maintain/merge.h"
+#include "index/store/directory.h"
 #include "index/store/recycle.h"
 
 extern "C" {
@@ -16,20 +17,24 @@ extern "C" {
 
 namespace imagehash::index {
 
+namespace {
+
 struct Sweep {
     Relation index;
     Meta meta;
     BlockNumber blocks;
     uint32 *serials;  // of the page that belongs at each block, 0 where none does
     uint8 *tiers;     // that it belongs to
-    uint64
-        mark;  // of pages that had left the index when the sweep began: only the lock's holder takes any out
+    // Of pages that had left the index when the sweep began: only the lock's holder takes any out.
+    uint64 mark;
     int tier;  // while the references of one are read
     IndexBulkDeleteCallback is_dead;
     void *is_dead_state;
     IndexBulkDeleteResult *result;
-    int64 dead[kMaxTiers];
+    int64 alive[kMaxTiers];  // entries left in each tier
 };
+
+}  // namespace
 
 static void expect_page(PageRef ref, PageKind /* kind */, void *state) {
     auto sweep = static_cast<Sweep *>(state);
@@ -86,7 +91,7 @@ static void compact_page(Sweep *sweep, Buffer buffer) {
 }
 
 // Makes the TIDs of dead entries invalid on a page on which entries have their places.
-static void clear_page(Sweep *sweep, Buffer buffer, int tier) {
+static void invalidate_dead(Sweep *sweep, Buffer buffer, int tier) {
     Page page = BufferGetPage(buffer);
     int count = page_count(page), alive = 0, removed = 0;
     GenericXLogState *xlog = nullptr;
@@ -106,7 +111,7 @@ static void clear_page(Sweep *sweep, Buffer buffer, int tier) {
     if (xlog != nullptr) GenericXLogFinish(xlog);
     sweep->result->tuples_removed += removed;
     sweep->result->num_index_tuples += alive;
-    sweep->dead[tier] += alive;  // made the number of dead ones at the end
+    sweep->alive[tier] += alive;
 }
 
 static void note_free(Sweep *sweep, BlockNumber block) {
@@ -140,26 +145,28 @@ static void sweep_block(Sweep *sweep, BlockNumber block, BufferAccessStrategy st
     bool expected = serial == sweep->serials[block];
     bool orphan = !expected && static_cast<int32>(serial - sweep->meta.next_serial) < 0;
     if (expected && trailer->kind == kPendingPage) compact_page(sweep, buffer);
-    if (expected && trailer->kind == kCodePage) clear_page(sweep, buffer, sweep->tiers[block]);
+    if (expected && trailer->kind == kCodePage) invalidate_dead(sweep, buffer, sweep->tiers[block]);
     UnlockReleaseBuffer(buffer);
-    // Left behind by a merge that did not come to its end. Retired before the table's pages are cleaned, see
-    // scan.cpp.
+    // Left behind by a merge that did not come to its end. Retired before the table's pages are cleaned: only
+    // on retired pages do index-only scans not believe the visibility map.
     if (orphan) {
         retire_page(sweep->index, {block, serial}, sweep->mark);
         sweep->result->pages_newly_deleted++;
     }
 }
 
-static void note_dead(Sweep *sweep) {
+// Enters on the meta page how many entries of each tier are dead now.
+static void note_dead(const Sweep *sweep) {
+    int64 dead[kMaxTiers];
     bool changed = false;
     for (uint32 t = 0; t < sweep->meta.tiers_count; t++) {
-        sweep->dead[t] = Max(sweep->meta.tiers[t].entries - sweep->dead[t], INT64CONST(0));
-        changed = changed || sweep->dead[t] != sweep->meta.tiers[t].dead;
+        dead[t] = Max(sweep->meta.tiers[t].entries - sweep->alive[t], INT64CONST(0));
+        changed = changed || dead[t] != sweep->meta.tiers[t].dead;
     }
     if (!changed) return;
     MetaChange change;  // the tiers are the same: the structure is locked
     begin_meta_change(sweep->index, &change);
-    for (uint32 t = 0; t < change.meta.tiers_count; t++) change.meta.tiers[t].dead = sweep->dead[t];
+    for (uint32 t = 0; t < change.meta.tiers_count; t++) change.meta.tiers[t].dead = dead[t];
     finish_meta_change(&change);
 }
 
@@ -200,22 +207,22 @@ IndexBulkDeleteResult *hamming_bulkdelete(IndexVacuumInfo *info, IndexBulkDelete
     return result;
 }
 
-static bool merge_alone(Relation index, MergeWhen when) {
+static bool lock_and_merge(Relation index, MergeWhen when) {
     lock_structure(index);
-    bool part = merge(index, when);
+    bool part = merge_if_due(index, when);
     unlock_structure(index);
     return part;
 }
 
 // Merges what is due. After the first part of the largest tier, the others are rewritten while free pages
 // take them, or nearly so; the rest waits for the next vacuum. Inserters can merge in between.
-static void tidy(Relation index) {
+static void merge_after_sweep(Relation index) {
     IndexFreeSpaceMapVacuum(index);  // so that what the sweep noted is found
-    bool part = merge_alone(index, MergeWhen::tidy);
+    bool part = lock_and_merge(index, MergeWhen::tidy);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     for (int done = 1; part && done < kPartsOfTier; done++) {
         if (RelationGetNumberOfBlocks(index) - blocks > blocks / 16) break;
-        part = merge_alone(index, MergeWhen::go_on);
+        part = lock_and_merge(index, MergeWhen::go_on);
     }
 }
 
@@ -227,7 +234,7 @@ IndexBulkDeleteResult *hamming_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDel
         sweep_index(info, result, nullptr, nullptr);
         unlock_structure(info->index);
     }
-    tidy(info->index);
+    merge_after_sweep(info->index);
     return result;
 }
 

@@ -4,7 +4,6 @@
 // nearest reads, and one for all within a radius, and how many rows lie within a radius (TierStatistics).
 #include "index/planner/cost.h"
 
-#include "index/access_method.h"
 #include "index/store/directory_cache.h"
 #include "index/store/strategies.h"
 #include "pg/value/ball.h"
@@ -32,6 +31,8 @@ constexpr double kFurtherPasses = 4;
 constexpr double kRowsInCaches = 10000;
 constexpr double kOperatorsPerLateRow = 80;
 
+namespace {
+
 // What the index says, summed over its tiers; pending pages are always read.
 struct IndexFacts {
     int bits;
@@ -45,6 +46,8 @@ struct IndexFacts {
     double rows_in_radius[kRadiusSteps];  // share of measured_codes
     double measured_codes;                // of the tiers that have measured it
 };
+
+}  // namespace
 
 static void add_tier(Relation index, const Tier &tier, IndexFacts *facts) {
     TierStatistics statistics = cached_statistics(index, tier);
@@ -84,10 +87,14 @@ static IndexFacts read_facts(const IndexOptInfo *info) {
     return facts;
 }
 
+namespace {
+
 struct Reading {
     double codes;
     double pages;
 };
+
+}  // namespace
 
 // Between the ranks that were measured, in the logarithm; beyond them, towards everything at the last row.
 static Reading reading_at_rank(const IndexFacts &facts, double k) {
@@ -145,11 +152,6 @@ RadiusShare share_within(const IndexOptInfo *index, int radius) {
     IndexFacts facts = read_facts(index);
     if (facts.measured_codes == 0) return {facts.bits, -1};
     return {facts.bits, rows_in_radius(facts, radius >= 0 ? radius : assumed_radius(facts.bits))};
-}
-
-bool is_hamming_index(const IndexOptInfo *index) {
-    auto cost_function = reinterpret_cast<void (*)()>(hamming_costestimate);
-    return reinterpret_cast<void (*)()>(index->amcostestimate) == cost_function;
 }
 
 // The radius that an index clause allows; -1 where it says nothing about distances.

@@ -1,5 +1,4 @@
-// What the planner asks about hamming indexes: costs of their paths (access_method.h), and how many rows lie
-// within a radius.
+// What the planner asks about hamming indexes: what their paths cost, and how many rows lie within a radius.
 #pragma once
 
 #include "pg/server/pg.h"
@@ -10,7 +9,8 @@ extern "C" {
 
 namespace imagehash::index {
 
-bool is_hamming_index(const IndexOptInfo *index);
+void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
+                          Cost *total_cost, Selectivity *selectivity, double *correlation, double *pages);
 
 // What an index knows of radii, as measured when its tiers were built.
 struct RadiusShare {

@@ -1,6 +1,7 @@
 // Planner support for hamming_within(a, b, radius) and hash <@ ball: lets an index answer the one as the
 // other, and estimates their selectivity.
 #include "index/planner/cost.h"
+#include "index/store/access_method.h"
 #include "index/store/strategies.h"
 #include "pg/value/ball.h"
 #include "pg/value/imagehash.h"
@@ -67,7 +68,8 @@ static int bits_of(Node *hash) {
 // Without an index that has measured it, as for hashes that are chance, and a few duplicates.
 static double guess_within(int bits, int radius) {
     if (bits == 0) bits = 64;
-    return Min(1.0, kNearDuplicates + chance_within(bits, radius >= 0 ? radius : index::assumed_radius(bits)));
+    if (radius < 0) radius = index::assumed_radius(bits);
+    return Min(1.0, kNearDuplicates + chance_within(bits, radius));
 }
 
 // Of rows, or of pairs of rows where both are columns.

@@ -1,4 +1,5 @@
-// The backend's memory for scans; see arena.h.
+// One piece of memory, which grows to what the last scan that had it wanted, up to 4 MB. It is handed out
+// from the front and is free again when the context of its scan is reset or deleted.
 #include "index/scan/arena.h"
 
 extern "C" {

@@ -13,10 +13,11 @@
 // hashes need no memory.
 //
 // When a third of all segments would be read anyway, they are read in one walk.
+#include "index/scan/ordered_scan.h"
+
 #include "hamming/bounds.h"
-#include "index/access_method.h"
 #include "index/scan/arena.h"
-#include "index/scan/scan.h"
+#include "index/scan/visit.h"
 #include "pg/server/settings.h"
 
 extern "C" {
@@ -33,11 +34,15 @@ constexpr int64 kFewRows = 10;        // how many most searches ask for
 constexpr int kApproximateBands = 2;  // the first 320 rows, where an approximate answer is allowed
 constexpr int32 kNone = -1;
 
+namespace {
+
 struct Candidate {
     uint64 tid;
     int32 next;
     bool all_visible;
 };
+
+}  // namespace
 
 struct OrderedScan {
     int done_through;  // distances up to this one are served; -1 at first
@@ -186,7 +191,7 @@ static void set_walk_limit(ScanState *state) {
 
 static void start_walk(ScanState *state) {
     OrderedScan *o = state->ordered;
-    restart_walk(&state->walk);
+    state->walk.restart();
     o->walking = true;
     o->within_before = -1;
     set_walk_limit(state);
@@ -202,20 +207,20 @@ static void consider_reading_all(ScanState *state) {
 }
 
 // Reads the walk's next page.
-static void read_on(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+static void read_next_page(IndexScanDesc scan) {
+    ScanState *state = scan_state(scan);
     OrderedScan *o = state->ordered;
-    const PageRuns *page = walk_on(&state->walk, o->walk_limit);
+    const bool only_some = state->walk.gives_only_some();
+    const PageRuns *page = state->walk.next_page(o->walk_limit);
     if (page == nullptr) {
         o->walking = false;
-        if (!state->walk.only_first) o->read_through = state->walk.least_limit;
-        state->walk.only_first = false;
+        if (!only_some) o->read_through = state->walk.given_through();
         return;
     }
     visit_page(scan, *page, state->spec.query, &o->horizon, 0, add_candidate, state);
     o->segments_read += page->segments;
     lower_horizon(state);
-    if (state->walk.only_first) return;
+    if (only_some) return;
     consider_reading_all(state);
     set_walk_limit(state);
 }
@@ -256,14 +261,16 @@ static void leave_out_far_leaves(ScanState *state) {
 
 // What gives a horizon soon: pending pages, which have no bound, and the leaves nearest to the query, of the
 // largest tier, which comes first.
-static void read_first(ScanState *state) {
-    SegmentWalk *walk = &state->walk;
-    walk->only_first = true;
-    if (state->ordered->done_through >= 0 || state->directory.tiers_count == 0) return;
-    const TierView &view = state->directory.tiers[0];
-    walk->first_count = static_cast<uint32>(hamming::find_least(
-        state->query_distances + view.first_leaf, view.leaves->leaves, SegmentWalk::kMostFirst, walk->first));
-    for (uint32 i = 0; i < walk->first_count; i++) walk->first[i] += view.first_leaf;
+static void read_nearest_first(ScanState *state) {
+    uint32 nearest[SegmentWalk::kMostFirst];
+    size_t count = 0;
+    if (state->ordered->done_through < 0 && state->directory.tiers_count > 0) {
+        const TierView &view = state->directory.tiers[0];
+        count = hamming::find_least(state->query_distances + view.first_leaf, view.leaves->leaves,
+                                    lengthof(nearest), nearest);
+        for (size_t i = 0; i < count; i++) nearest[i] += view.first_leaf;
+    }
+    state->walk.give_only(nearest, static_cast<uint32>(count));
 }
 
 static void start_band(ScanState *state) {
@@ -282,14 +289,14 @@ static void start_band(ScanState *state) {
     o->next_look = static_cast<int64>(state->directory.segments) / 40 + 16;
     bound_leaves(state);
     if (pg::target_recall() < 1 && o->bands < kApproximateBands) leave_out_far_leaves(state);
-    begin_walk(&state->walk, &state->directory, &state->meta, state->query_distances, o->leaf_bounds,
-               o->done_through);
-    read_first(state);
+    state->walk.begin(&state->directory, &state->meta, state->query_distances, o->leaf_bounds,
+                      o->done_through);
+    read_nearest_first(state);
     start_walk(state);
 }
 
 void start_ordered(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     MemoryContext old = MemoryContextSwitchTo(state->context);
     auto o = static_cast<OrderedScan *>(palloc(sizeof(OrderedScan)));
     memset(o, 0, offsetof(OrderedScan, found));  // the rest is set by band
@@ -302,14 +309,14 @@ void start_ordered(IndexScanDesc scan) {
     MemoryContextSwitchTo(old);
 }
 
-// Goes on until there is a candidate at the distance; false at the end.
-static bool advance(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+// Goes on until there is a candidate at the distance that is served; false at the end.
+static bool find_candidate(IndexScanDesc scan) {
+    ScanState *state = scan_state(scan);
     OrderedScan *o = state->ordered;
     while (o->heads[o->distance] == kNone) {
         CHECK_FOR_INTERRUPTS();
         if (o->walking) {
-            read_on(scan);
+            read_next_page(scan);
         } else if (o->read_through < o->distance) {
             start_walk(state);
         } else if (o->distance >= state->spec.max_distance) {
@@ -327,11 +334,11 @@ static bool advance(IndexScanDesc scan) {
 }
 
 bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     OrderedScan *o = state->ordered;
     if (o->distance > state->spec.max_distance) return false;
     MemoryContext old = MemoryContextSwitchTo(state->context);
-    bool found = advance(scan);
+    bool found = find_candidate(scan);
     MemoryContextSwitchTo(old);
     if (!found) return false;
     int32 slot = o->heads[o->distance];

@@ -8,8 +8,11 @@
 #include "index/scan/scan.h"
 
 #include "hamming/bounds.h"
-#include "index/access_method.h"
 #include "index/scan/arena.h"
+#include "index/scan/ordered_scan.h"
+#include "index/scan/stray_rows.h"
+#include "index/scan/visit.h"
+#include "index/store/directory_cache.h"
 #include "index/store/entry.h"
 
 extern "C" {
@@ -49,7 +52,7 @@ static void forget_progress(ScanState *state) {
 
 void hamming_rescan(IndexScanDesc scan, ScanKey keys, int /* nkeys */, ScanKey orderbys,
                     int /* norderbys */) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     if (keys != nullptr && scan->numberOfKeys > 0)
         memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
     if (orderbys != nullptr && scan->numberOfOrderBys > 0)
@@ -59,7 +62,7 @@ void hamming_rescan(IndexScanDesc scan, ScanKey keys, int /* nkeys */, ScanKey o
 }
 
 void hamming_endscan(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     forget_progress(state);
     if (state->slot != nullptr) ExecDropSingleTupleTableSlot(state->slot);
     MemoryContextDelete(state->row_context);
@@ -92,7 +95,7 @@ static void bound_by_filters(ScanState *state) {
 }
 
 static void load_leaves(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     Directory *directory = &state->directory;
     make_directory(scan->indexRelation, state->meta, cached_tier, directory);
     // An ordered scan has bounds of its own.
@@ -105,21 +108,20 @@ static void load_leaves(IndexScanDesc scan) {
 }
 
 static void start_codes(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     load_leaves(scan);
     if (state->spec.by_distance) {
         start_ordered(scan);
         state->phase = Phase::ordered;
     } else {
         // Everything that the filters leave over.
-        begin_walk(&state->walk, &state->directory, &state->meta, state->filter_distances,
-                   state->filter_bounds, -1);
+        state->walk.begin(&state->directory, &state->meta, state->filter_distances, state->filter_bounds, -1);
         state->phase = Phase::unordered;
     }
 }
 
 static void start_scan(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     pg::count_index_scan(scan);
     read_meta(scan->indexRelation, &state->meta);
     state->layout = Layout::of_words(state->meta.words());
@@ -157,7 +159,7 @@ static void keep_row(const Found &found, void *state_pointer) {
 }
 
 static void read_null_page(IndexScanDesc scan, BlockNumber block) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     Buffer buffer = read_page(scan->indexRelation, block, kAnyWords, BUFFER_LOCK_SHARE);
     Page page = BufferGetPage(buffer);
     if (!PageIsNew(page) && page_trailer(page)->kind == kNullPage)
@@ -169,14 +171,14 @@ static void read_null_page(IndexScanDesc scan, BlockNumber block) {
 // Goes on to the next page that has answers; false at the end of the phase.
 static bool next_page(IndexScanDesc scan) {
     static const uint64 no_code[kMaxWords] = {};
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     const SearchSpec &spec = state->spec;
     state->rows_count = state->rows_next = 0;
     const bool filtered = spec.filters_count > 0;
     const int threshold = filtered ? spec.filters[0].radius : pg::kMaxBits;
     while (state->rows_count == 0) {
         CHECK_FOR_INTERRUPTS();
-        const PageRuns *page = state->phase == Phase::unordered ? walk_on(&state->walk, threshold) : nullptr;
+        const PageRuns *page = state->phase == Phase::unordered ? state->walk.next_page(threshold) : nullptr;
         if (page != nullptr)
             visit_page(scan, *page, filtered ? spec.filters[0].code : no_code, &threshold, 1, keep_row,
                        state);
@@ -189,7 +191,7 @@ static bool next_page(IndexScanDesc scan) {
 }
 
 static bool next_unordered(IndexScanDesc scan, ItemPointer tid) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     if (state->rows_next == state->rows_count && !next_page(scan)) return false;
     int i = state->rows_next++;
     *tid = state->rows[i];
@@ -200,7 +202,7 @@ static bool next_unordered(IndexScanDesc scan, ItemPointer tid) {
 }
 
 static bool next_in_phase(IndexScanDesc scan, ItemPointer tid, int *distance) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     if (state->phase == Phase::ordered) {
         if (!next_in_order(scan, tid, distance)) return false;
         check_row(scan, tid);
@@ -214,7 +216,7 @@ static bool next_in_phase(IndexScanDesc scan, ItemPointer tid, int *distance) {
 
 static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
     const InputType type = input_type(scan->indexRelation);
-    int order_key = static_cast<ScanState *>(scan->opaque)->spec.order_key;
+    int order_key = scan_state(scan)->spec.order_key;
     for (int i = 0; i < scan->numberOfOrderBys; i++) {
         // What is rechecked needs only a lower bound.
         scan->xs_orderbyvals[i] = make_distance(type, i == order_key ? distance : 0);
@@ -224,7 +226,7 @@ static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
 
 // The next row, into scan->xs_heaptid, with what belongs to it; *tid as the index has it.
 static bool next_row(IndexScanDesc scan, ItemPointer tid) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     int distance;
     while (!next_in_phase(scan, tid, &distance)) {
         if (state->phase == Phase::nulls || !state->nulls_come_later) return false;
@@ -244,7 +246,7 @@ static bool next_row(IndexScanDesc scan, ItemPointer tid) {
 // look at the row.
 
 static bool is_visible(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     if (state->row_all_visible) return true;
     if (state->slot == nullptr) {
         MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
@@ -273,7 +275,7 @@ static void compute_order(IndexScanDesc scan, Datum value, bool is_null) {
 }
 
 static void return_value(IndexScanDesc scan, const ItemPointerData *tid) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     MemoryContextReset(state->row_context);
     MemoryContext old = MemoryContextSwitchTo(state->row_context);
     Datum value = 0;
@@ -288,7 +290,7 @@ static void return_value(IndexScanDesc scan, const ItemPointerData *tid) {
 // The query's method is not that of the index: a row whose method is known raises the error. If none is seen,
 // the rest can be compared.
 static void refuse_other_method(IndexScanDesc scan) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     ItemPointerData tid;
     state->spec.known_only = true;
     scan->xs_recheckorderby = true;
@@ -313,7 +315,7 @@ bool hamming_canreturn(Relation /* index */, int /* attribute */) {
 // --- callbacks ------------------------------------------------------------------------------------
 
 bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     Assert(ScanDirectionIsForward(direction));
     (void)direction;
     if (state->phase == Phase::start) {
@@ -335,7 +337,7 @@ bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
 }
 
 int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     if (state->phase == Phase::start) start_scan(scan);
     int64 count = 0;
     for (;;) {

@@ -1,4 +1,4 @@
-// From scan keys to a search spec; see search_spec.h.
+// Each scan key narrows the spec; the first key of ORDER BY that is not null becomes the query.
 #include "index/scan/search_spec.h"
 
 #include "index/store/input_type.h"

@@ -1,81 +1,89 @@
-// See segment_walk.h.
+// One page is found ahead of the one that is given, so that the processor fetches it while its predecessor is
+// read.
 #include "index/scan/segment_walk.h"
 
 #include "hamming/bounds.h"
+#include "index/store/buffer_shortcuts.h"
 
 namespace imagehash::index {
 
-void begin_walk(SegmentWalk *walk, const Directory *directory, const Meta *meta, const uint16 *distances,
-                int16 *bounds, int done_through) {
-    memset(walk, 0, sizeof *walk);
-    walk->directory = directory;
-    walk->meta = meta;
-    walk->distances = distances;
-    walk->bounds = bounds;
-    walk->done_through = done_through;
-    restart_walk(walk);
+void SegmentWalk::begin(const Directory *directory, const Meta *meta, const uint16 *distances, int16 *bounds,
+                        int done_through) {
+    memset(this, 0, sizeof *this);
+    directory_ = directory;
+    meta_ = meta;
+    distances_ = distances;
+    bounds_ = bounds;
+    done_through_ = done_through;
+    restart();
 }
 
-void restart_walk(SegmentWalk *walk) {
-    walk->tier = 0;
-    walk->place = 0;
-    walk->least_limit = pg::kMaxBits;
-    walk->started = false;
+void SegmentWalk::give_only(const uint32 *leaves, uint32 count) {
+    Assert(count <= kMostFirst && !started_);
+    memcpy(first_, leaves, sizeof(uint32) * count);
+    first_count_ = count;
+    only_first_ = true;
 }
 
-static void open_leaf(SegmentWalk *walk, const TierView &view, uint32 place, int limit) {
-    walk->open = true;
-    walk->leaves = view.leaves;
-    walk->leaf = view.first_leaf + place;
-    walk->segment = view.leaves->first_segment[place];
-    walk->segment_end = view.leaves->first_segment[place + 1];
-    walk->floor = walk->bounds[walk->leaf];
-    walk->limit = limit;
-    walk->next_bound = kNever;
+void SegmentWalk::restart() {
+    tier_ = 0;
+    place_ = 0;
+    least_limit_ = pg::kMaxBits;
+    started_ = false;
 }
 
-static void close_leaf(SegmentWalk *walk) {
-    walk->bounds[walk->leaf] = static_cast<int16>(walk->next_bound);
-    walk->open = false;
+void SegmentWalk::open_leaf(const TierView &view, uint32 place, int limit) {
+    open_ = true;
+    leaves_ = view.leaves;
+    leaf_ = view.first_leaf + place;
+    segment_ = view.leaves->first_segment[place];
+    segment_end_ = view.leaves->first_segment[place + 1];
+    floor_ = bounds_[leaf_];
+    limit_ = limit;
+    next_bound_ = kNever;
 }
 
-static bool open_first_leaf(SegmentWalk *walk) {
-    while (walk->next_first < walk->first_count) {
-        uint32 leaf = walk->first[walk->next_first++];
-        if (walk->bounds[leaf] == kNever) continue;
-        const TierView &view = tier_of_leaf(*walk->directory, leaf);
-        open_leaf(walk, view, leaf - view.first_leaf, pg::kMaxBits);
+void SegmentWalk::close_leaf() {
+    bounds_[leaf_] = static_cast<int16>(next_bound_);
+    open_ = false;
+}
+
+bool SegmentWalk::open_first_leaf() {
+    while (next_first_ < first_count_) {
+        uint32 leaf = first_[next_first_++];
+        if (bounds_[leaf] == kNever) continue;
+        const TierView &view = tier_of_leaf(*directory_, leaf);
+        open_leaf(view, leaf - view.first_leaf, pg::kMaxBits);
         return true;
     }
     return false;
 }
 
 // Opens the next leaf bound to the limit or less.
-static bool open_next_leaf(SegmentWalk *walk, int limit) {
-    if (open_first_leaf(walk)) return true;
-    if (walk->only_first) return false;
-    walk->least_limit = Min(walk->least_limit, limit);
-    for (; walk->tier < walk->directory->tiers_count; walk->tier++, walk->place = 0) {
-        const TierView &view = walk->directory->tiers[walk->tier];
-        const int16 *bounds = walk->bounds + view.first_leaf;
+bool SegmentWalk::open_next_leaf(int limit) {
+    if (open_first_leaf()) return true;
+    if (only_first_) return false;
+    least_limit_ = Min(least_limit_, limit);
+    for (; tier_ < directory_->tiers_count; tier_++, place_ = 0) {
+        const TierView &view = directory_->tiers[tier_];
+        const int16 *bounds = bounds_ + view.first_leaf;
         const uint32 count = view.leaves->leaves;
-        if (walk->place < count && bounds[walk->place] > limit)
-            walk->place +=
-                hamming::first_within(bounds + walk->place, count - walk->place, static_cast<int16>(limit));
-        if (walk->place >= count) continue;
-        open_leaf(walk, view, walk->place++, limit);
+        if (place_ < count && bounds[place_] > limit)
+            place_ += hamming::first_within(bounds + place_, count - place_, static_cast<int16>(limit));
+        if (place_ >= count) continue;
+        open_leaf(view, place_++, limit);
         return true;
     }
     return false;
 }
 
 // The bound of the segment; kNever where the walk does not want it.
-static int bound_of(const SegmentWalk &walk, const Segment &segment) {
-    if (walk.distances == nullptr) return 0;
-    const int distance = walk.distances[walk.leaf];
-    if (distance + segment.rmax <= walk.done_through) return kNever;
-    int bound = Max(lower_bound(distance, segment.rmin, segment.rmax), walk.done_through + 1);
-    return bound < walk.floor ? kNever : bound;
+int SegmentWalk::bound_of(const Segment &segment) const {
+    if (distances_ == nullptr) return 0;
+    const int distance = distances_[leaf_];
+    if (distance + segment.rmax <= done_through_) return kNever;
+    int bound = Max(lower_bound(distance, segment.rmin, segment.rmax), done_through_ + 1);
+    return bound < floor_ ? kNever : bound;
 }
 
 static bool fits(const PageRuns &page, const Segment &segment) {
@@ -98,12 +106,12 @@ static void add_segment(PageRuns *page, const Segment &segment, int bound) {
 }
 
 // Adds segments of the open leaf until the page ends; false then.
-static bool add_segments(SegmentWalk *walk, PageRuns *page) {
-    for (; walk->segment < walk->segment_end; walk->segment++) {
-        const Segment &segment = segment_at(walk->directory->index, walk->leaves, walk->segment);
-        const int bound = bound_of(*walk, segment);
-        if (bound > walk->limit) {
-            walk->next_bound = Min(walk->next_bound, bound);
+bool SegmentWalk::add_segments(PageRuns *page) {
+    for (; segment_ < segment_end_; segment_++) {
+        const Segment &segment = segment_at(directory_->index, leaves_, segment_);
+        const int bound = bound_of(segment);
+        if (bound > limit_) {
+            next_bound_ = Min(next_bound_, bound);
             continue;
         }
         if (!fits(*page, segment)) return false;
@@ -112,41 +120,44 @@ static bool add_segments(SegmentWalk *walk, PageRuns *page) {
     return true;
 }
 
-static void find_page(SegmentWalk *walk, int limit, PageRuns *page) {
+void SegmentWalk::find_page(int limit, PageRuns *page) {
     page->count = page->segments = 0;
-    page->whole = walk->next_pending < walk->meta->pending_count;
+    page->whole = next_pending_ < meta_->pending_count;
     if (page->whole) {
-        page->page = walk->meta->pending[walk->next_pending++];
+        page->page = meta_->pending[next_pending_++];
         page->segments = 1;
         return;
     }
-    while (walk->open || open_next_leaf(walk, limit)) {
-        if (!add_segments(walk, page)) return;
-        close_leaf(walk);
+    while (open_ || open_next_leaf(limit)) {
+        if (!add_segments(page)) return;
+        close_leaf();
     }
 }
 
-static void prefetch_page(const SegmentWalk &walk, const PageRuns &page) {
-    const char *memory = page.segments > 0 ? prefetch_ref(walk.directory->index, page.page) : nullptr;
+void SegmentWalk::prefetch_page(const PageRuns &page) const {
+    const char *memory = page.segments > 0 ? prefetch_block(directory_->index, page.page.block) : nullptr;
     if (memory == nullptr) return;
-    const int code_size = walk.meta->words() * static_cast<int>(sizeof(uint64));
+    const int code_size = meta_->words() * static_cast<int>(sizeof(uint64));
     for (int r = 0; r < page.count; r++)
         for (int at = page.runs[r].start / hamming::kBlock * hamming::kBlock * code_size;
              at < page.runs[r].stop * code_size; at += kCacheLine)
             __builtin_prefetch(memory + kCodesOffset + at);
 }
 
-const PageRuns *walk_on(SegmentWalk *walk, int limit) {
-    if (!walk->started) {
-        find_page(walk, limit, &walk->pages[walk->given ^ 1]);
-        walk->started = true;
+const PageRuns *SegmentWalk::next_page(int limit) {
+    if (!started_) {
+        find_page(limit, &pages_[given_ ^ 1]);
+        started_ = true;
     }
-    walk->given ^= 1;
-    const PageRuns *page = &walk->pages[walk->given];
-    if (page->segments == 0) return nullptr;
-    PageRuns *next = &walk->pages[walk->given ^ 1];
-    find_page(walk, limit, next);
-    prefetch_page(*walk, *next);
+    const PageRuns *page = &pages_[given_ ^ 1];
+    if (page->segments == 0) {
+        only_first_ = false;
+        return nullptr;
+    }
+    given_ ^= 1;
+    PageRuns *next = &pages_[given_ ^ 1];
+    find_page(limit, next);
+    prefetch_page(*next);
     return page;
 }
 

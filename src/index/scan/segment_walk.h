@@ -32,48 +32,70 @@ struct PageRuns {
     Run runs[kMost];
 };
 
-struct SegmentWalk {
-    // Set by begin_walk().
-    const Directory *directory;
-    const Meta *meta;         // whose pending pages come first
-    const uint16 *distances;  // of the leaves' centroids to the query; null: segments have no bounds
-    int16 *bounds;            // of the leaves; kNever: nothing in it is wanted, or all is read
-    int done_through;         // distances up to this one are not wanted; -1: all are
-
-    // Set by the caller where it wants it: leaves that come before all others, in their order, with all that
-    // they have.
+class SegmentWalk {
+ public:
     static constexpr uint32 kMostFirst = 8;
-    uint32 first[kMostFirst];
-    uint32 first_count, next_first;
-    bool only_first;  // ... and then the walk ends
 
-    uint32 next_pending;
-    int tier;
-    uint32 place;  // of the next leaf, in the tier
-    int least_limit;
+    // Starts the first walk through `directory`, and through the pending pages of `meta`, which come first
+    // and once. `distances` are those of the leaves' centroids to the query; null: segments have no bounds.
+    // `bounds` are those of the leaves, which the walks raise: kNever where nothing in a leaf is wanted, or
+    // all is read. Distances up to `done_through` are not wanted; -1: all are.
+    void begin(const Directory *directory, const Meta *meta, const uint16 *distances, int16 *bounds,
+               int done_through);
+
+    // Makes the first walk one through the pending pages and these leaves, in their order, with all that they
+    // have; it ends after them. At most kMostFirst leaves, perhaps none.
+    void give_only(const uint32 *leaves, uint32 count);
+
+    // Starts another walk, through all leaves.
+    void restart();
+
+    // The next page with what leaves bound to the limit or less have; null at the end of the walk.
+    const PageRuns *next_page(int limit);
+
+    // Whether the walk is one of give_only(), which says nothing about what other leaves have.
+    bool gives_only_some() const { return only_first_; }
+
+    // After the end of a walk through all leaves: everything bound to this or less has been given.
+    int given_through() const { return least_limit_; }
+
+ private:
+    void open_leaf(const TierView &view, uint32 place, int limit);
+    void close_leaf();
+    bool open_first_leaf();
+    bool open_next_leaf(int limit);
+    int bound_of(const Segment &segment) const;
+    bool add_segments(PageRuns *page);
+    void find_page(int limit, PageRuns *page);
+    void prefetch_page(const PageRuns &page) const;
+
+    const Directory *directory_;
+    const Meta *meta_;
+    const uint16 *distances_;
+    int16 *bounds_;
+    int done_through_;
+
+    uint32 first_[kMostFirst];  // leaves that come before all others
+    uint32 first_count_, next_first_;
+    bool only_first_;
+
+    uint32 next_pending_;
+    int tier_;
+    uint32 place_;  // of the next leaf, in the tier
+    int least_limit_;
 
     // The leaf that is open.
-    bool open;
-    TierDirectory *leaves;
-    uint32 leaf;
-    uint32 segment, segment_end;
-    int floor;  // segments below it are read
-    int limit;
-    int next_bound;
+    bool open_;
+    TierDirectory *leaves_;
+    uint32 leaf_;
+    uint32 segment_, segment_end_;
+    int floor_;  // segments below it are read
+    int limit_;
+    int next_bound_;
 
-    PageRuns pages[2];  // the one that is given, and the next one, which the processor fetches meanwhile
-    int given;
-    bool started;
+    PageRuns pages_[2];  // the one that is given, and the next one, which the processor fetches meanwhile
+    int given_;
+    bool started_;
 };
-
-// A walk with what its first five fields say.
-void begin_walk(SegmentWalk *walk, const Directory *directory, const Meta *meta, const uint16 *distances,
-                int16 *bounds, int done_through);
-
-// Begins at the first leaf again. Pending pages do not come again.
-void restart_walk(SegmentWalk *walk);
-
-// The next page, null at the end. After it, everything bound to walk->least_limit or less has been given.
-const PageRuns *walk_on(SegmentWalk *walk, int limit);
 
 }  // namespace imagehash::index

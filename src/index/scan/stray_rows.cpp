@@ -1,8 +1,6 @@
-// Entries that point to where no row can be; see scan.h.
-//
 // A scan asks of each row that it returns, not of the many more that it finds. It no longer knows then where
 // the entry was; that is looked for once there is something to report.
-#include "index/scan/scan.h"
+#include "index/scan/stray_rows.h"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -29,7 +27,7 @@ static int find_entry(Page page, const ItemPointerData *stored) {
     const ItemPointerData row = row_tid(stored);
     const char *points = psprintf("points to (%u,%u), %s.", ItemPointerGetBlockNumberNoCheck(&row),
                                   ItemPointerGetOffsetNumberNoCheck(&row), where);
-    const int words = static_cast<ScanState *>(scan->opaque)->layout.words;
+    const int words = scan_state(scan)->layout.words;
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     for (BlockNumber block = kFirstBlock; block < blocks; block++) {
         CHECK_FOR_INTERRUPTS();
@@ -46,7 +44,7 @@ static int find_entry(Page page, const ItemPointerData *stored) {
 }
 
 void check_row(IndexScanDesc scan, const ItemPointerData *stored) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     // What TIDs another access method gives is for it to judge.
     if (!state->is_heap) return;
     const ItemPointerData row = row_tid(stored);

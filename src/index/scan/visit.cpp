@@ -1,11 +1,14 @@
-// Reading pages for a scan; see scan.h.
-#include "index/scan/scan.h"
+// A page is locked for sharing while its entries are looked at: those within the threshold, as the kernel
+// finds them, that pass the filters are handed out one by one.
+#include "index/scan/visit.h"
 
 extern "C" {
 #include "access/visibilitymap.h"
 }
 
 namespace imagehash::index {
+
+namespace {
 
 struct PageVisit {
     IndexScanDesc scan;
@@ -16,6 +19,8 @@ struct PageVisit {
     FoundVisitor visit;
     void *visitor_state;
 };
+
+}  // namespace
 
 static bool passes(const PageVisit &visit, int position, const ItemPointerData *tid) {
     const SearchSpec &spec = visit.state->spec;
@@ -62,7 +67,7 @@ static void visit_run(const PageVisit &visit, int start, int stop, int threshold
 
 void visit_page(IndexScanDesc scan, const PageRuns &runs, const uint64 *query, const int *threshold,
                 int first_filter, FoundVisitor visit_found, void *visitor_state) {
-    auto state = static_cast<ScanState *>(scan->opaque);
+    ScanState *state = scan_state(scan);
     // Horizons fall: a page none of whose runs matters any more is not read.
     bool wanted = runs.whole;
     for (int r = 0; r < runs.count; r++) wanted = wanted || runs.runs[r].bound <= *threshold;

@@ -1,4 +1,5 @@
-// Reading a tier's directory; see directory.h.
+// A directory is read top down: tier root pages refer to centroid pages and segment pages. Each number that
+// leads to another place is checked as it is read.
 #include "index/store/directory.h"
 
 extern "C" {
@@ -20,6 +21,8 @@ LeafColumns leaf_columns(Page page, int words) {
 
 // --- tier root pages --------------------------------------------------------------------------------
 
+namespace {
+
 // Goes through the chain of tier root pages; stops after `limit` references.
 struct RootWalk {
     Relation index;
@@ -30,6 +33,8 @@ struct RootWalk {
     RefVisitor visit;
     void *state;
 };
+
+}  // namespace
 
 static PageKind kind_of_ref(const Root &root, uint32 number) {
     if (number < root.centroid_pages) return kCentroidPage;
@@ -78,10 +83,14 @@ void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *
 
 // --- leaves ---------------------------------------------------------------------------------------
 
+namespace {
+
 struct RefLists {
     PageRef *centroid_pages;
     PageRef *segment_pages;
 };
+
+}  // namespace
 
 static void keep_ref(PageRef ref, PageKind kind, void *lists_pointer) {
     auto lists = static_cast<RefLists *>(lists_pointer);

@@ -102,7 +102,7 @@ struct TierDirectory {
     PageRef *segment_pages;
     Segment **segments_of_page;  // null until read
 
-    // For who keeps it; see directory_cache.h.
+    // The backend's cache of directories has it while somebody uses it.
     int users;
     TierDirectory *next;
 };
@@ -127,7 +127,7 @@ struct Directory {
     uint64 segments;
 };
 
-// What keeps a tier's directory from one scan to the next: see directory_cache.h.
+// Where directories come from: load_tier(), or cached_tier() of directory_cache.h.
 using TierSource = TierDirectory *(*)(Relation index, const Tier &tier, int words, int bits);
 
 // Puts the directories of `meta`'s tiers together.

@@ -1,4 +1,5 @@
-// The backend's directories; see directory_cache.h.
+// A list, the one used last in front. A directory that is in use stays; its users are counted by callbacks of
+// their memory contexts, so an error releases it too.
 #include "index/store/directory_cache.h"
 
 #include "pg/server/settings.h"
@@ -11,7 +12,7 @@ namespace imagehash::index {
 
 static TierDirectory *kept;  // last used first
 
-static TierDirectory *find(uint64 id) {
+static TierDirectory *find_kept(uint64 id) {
     for (TierDirectory **link = &kept; *link != nullptr; link = &(*link)->next) {
         TierDirectory *directory = *link;
         if (directory->id != id) continue;
@@ -24,7 +25,7 @@ static TierDirectory *find(uint64 id) {
 }
 
 // Lets those go that nobody uses, beyond the room there is.
-static void tidy() {
+static void drop_unused() {
     const Size room = pg::directory_cache() * static_cast<Size>(1024);
     Size bytes = 0;
     for (TierDirectory **link = &kept; *link != nullptr;) {
@@ -41,14 +42,14 @@ static void tidy() {
 }
 
 // Runs when the user's context is reset or deleted, after an error too.
-static void release(void *directory) {
+static void release_directory(void *directory) {
     static_cast<TierDirectory *>(directory)->users--;
-    tidy();
+    drop_unused();
 }
 
 TierDirectory *cached_tier(Relation index, const Tier &tier, int words, int bits) {
     auto callback = static_cast<MemoryContextCallback *>(palloc0(sizeof(MemoryContextCallback)));
-    TierDirectory *directory = find(tier.id);
+    TierDirectory *directory = find_kept(tier.id);
     if (directory != nullptr && (directory->leaves != tier.leaves || directory->segments != tier.segments ||
                                  directory->words != words || directory->bits != bits))
         report_corruption(index, tier.root.block, "Another tier has the same id.");
@@ -59,14 +60,14 @@ TierDirectory *cached_tier(Relation index, const Tier &tier, int words, int bits
         kept = directory;
     }
     directory->users++;
-    callback->func = release;
+    callback->func = release_directory;
     callback->arg = directory;
     MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
     return directory;
 }
 
 TierStatistics cached_statistics(Relation index, const Tier &tier) {
-    TierDirectory *directory = find(tier.id);
+    TierDirectory *directory = find_kept(tier.id);
     return directory != nullptr ? directory->statistics : read_statistics(index, tier);
 }
 

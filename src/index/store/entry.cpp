@@ -1,4 +1,4 @@
-// Rows on their way into the index; see entry.h.
+// The rules of what an index admits: one length, and one known method beside the unknown one.
 #include "index/store/entry.h"
 
 #include "pg/value/methods.h"

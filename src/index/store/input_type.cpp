@@ -1,4 +1,5 @@
-// The input types of operator classes; see input_type.h.
+// The type is that of the operator class: bit is one, everything else is imagehash, which validate.cpp
+// checks.
 #include "index/store/input_type.h"
 
 #include "index/store/strategies.h"

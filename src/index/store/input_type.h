@@ -18,7 +18,7 @@ InputType input_type(Relation index);
 // What an operator class must look like.
 struct OpclassShape {
     Oid distance_type;  // of strategy 1
-    int strategies;     // 1 to this; see strategies.h
+    int strategies;     // 1 to this
 };
 OpclassShape opclass_shape(InputType type);
 

@@ -1,4 +1,5 @@
-// The meta page; see meta.h.
+// The page is copied out whole under a share lock and copied in whole under an exclusive one; only what is
+// used of the list of pending pages is copied and logged.
 #include "index/store/meta.h"
 
 #include "index/store/input_type.h"

@@ -1,4 +1,5 @@
-// Storage parameters; see options.h.
+// The parameters are registered when the module is loaded; each relation keeps its own as PostgreSQL parses
+// them.
 #include "index/store/options.h"
 
 #include "index/store/meta.h"
@@ -17,12 +18,16 @@ constexpr int kMinPendingListLimit = 64;
 constexpr int kMaxPendingListLimit = 7168;
 static_assert(kMaxPendingListLimit * 1024 / BLCKSZ < kMaxPending, "inserters would wait before they merge");
 
+namespace {
+
 // As the relation keeps them.
 struct Options {
     int32 vl_len_;
     int pending_list_limit;
     bool clustering;
 };
+
+}  // namespace
 
 // Inserts, merges and scans go on while a parameter is changed: each uses what it finds.
 void define_options() {

@@ -1,13 +1,13 @@
-// Page layouts and checked access; see page.h.
+// Every page is checked after it is locked: header, trailer and kind first, then, where a reference led to
+// it, that it is still the page that was meant.
 #include "index/store/page.h"
 
+#include "index/store/buffer_shortcuts.h"
 #include "index/store/directory.h"
 #include "index/store/meta.h"
 
 extern "C" {
 #include "access/xlog.h"
-#include "storage/buf_internals.h"
-#include "storage/smgr.h"
 }
 
 namespace imagehash::index {
@@ -123,25 +123,6 @@ Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, Bu
     return lock_checked(index, block, buffer, words, lock_mode);
 }
 
-// A search reads hundreds of pages, and to find each in the buffer pool is a good part of its time. So the
-// backend remembers in which buffer a block was, of whatever relation: PostgreSQL looks whether it still is.
-static Buffer recent_buffers[1 << 16];
-
-static Buffer pin_block(Relation index, BlockNumber block) {
-    if (RelationUsesLocalBuffers(index)) return ReadBuffer(index, block);
-    Buffer *recent = &recent_buffers[block % lengthof(recent_buffers)];
-    if (!BufferIsValid(*recent) || !pg::read_recent_buffer(index, block, *recent))
-        *recent = ReadBuffer(index, block);
-    return *recent;
-}
-
-// Asks the operating system only about blocks beyond those that are known to exist.
-static bool block_exists(Relation index, BlockNumber block) {
-    BlockNumber known = RelationGetSmgr(index)->smgr_cached_nblocks[MAIN_FORKNUM];
-    if (known != InvalidBlockNumber && block < known) return true;
-    return block < RelationGetNumberOfBlocks(index);
-}
-
 Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
     if (ref.block == kMetaBlock || !block_exists(index, ref.block))
         report_corruption(index, ref.block, "The index refers to a block it does not have.");
@@ -158,16 +139,6 @@ Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
     report_corruption(index, ref.block,
                       psprintf("The page has kind %u and serial %u, not %u and %u.", trailer->kind,
                                trailer->serial, kind, ref.serial));
-}
-
-const char *prefetch_ref(Relation index, PageRef ref) {
-    Buffer recent = recent_buffers[ref.block % lengthof(recent_buffers)];
-    if (!BufferIsValid(recent) || RelationUsesLocalBuffers(index)) return nullptr;
-    __builtin_prefetch(GetBufferDescriptor(recent - 1), 1);
-    const char *page = BufferGetPage(recent);
-    __builtin_prefetch(page);
-    __builtin_prefetch(page + kPageEnd);
-    return page;
 }
 
 }  // namespace imagehash::index

@@ -1,4 +1,4 @@
-// Pages of a `hamming` index: layouts, and access with checks. See README.md for drawings.
+// Pages of a `hamming` index: layouts, which README.md draws, and access with checks.
 //
 // A page that is read from disk goes through read_page(), which reports damage as an ERROR with the block
 // number before anybody looks at its contents. Nothing here takes decisions about what to store where.
@@ -173,11 +173,5 @@ constexpr int kAnyWords = 0;
 // and serial; on a standby, where the primary may have reused the page meanwhile, ERROR
 // (serialization_failure).
 Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words);
-
-// Asks the processor to fetch what read_ref() will look at, where it is known in which buffer the page was: a
-// search waits for memory more than for anything else. Returns the page's place, or null; only good for
-// prefetching more of it.
-constexpr int kCacheLine = 64;
-const char *prefetch_ref(Relation index, PageRef ref);
 
 }  // namespace imagehash::index

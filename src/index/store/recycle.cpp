@@ -1,14 +1,14 @@
-// Retiring and reusing pages; see recycle.h.
+// A retired page goes into the free space map at once, and whoever takes it from there looks whether it is
+// free yet.
 #include "index/store/recycle.h"
+
+#include "index/store/old_readers.h"
 
 extern "C" {
 #include "access/transam.h"
-#include "replication/walsender.h"
-#include "replication/walsender_private.h"
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
 #include "storage/proc.h"
-#include "storage/procarray.h"
 #include "utils/snapmgr.h"
 }
 
@@ -18,38 +18,11 @@ namespace imagehash::index {
 constexpr Size kFreeEnough = BLCKSZ / 2;
 constexpr Size kNullPageRoom = BLCKSZ / 4;
 constexpr int kTries = 16;
-// That vacuum waits for scans before it leaves pages to the next vacuum.
-constexpr int kLongestWaitMs = 20;
-
-// Replicas may read the pages for longer, and tell us (hot_standby_feedback) only through transaction ids.
-static bool has_replicas() {
-    TransactionId xmin, catalog_xmin;
-    ProcArrayGetReplicationSlotXmin(&xmin, &catalog_xmin);
-    if (TransactionIdIsValid(xmin)) return true;
-    for (int i = 0; i < max_wal_senders; i++)
-        if (WalSndCtl->walsnds[i].pid != 0) return true;
-    return false;
-}
-
-// Whether all snapshots of now are soon gone. Scans have one before they read the meta page, so whoever gets
-// one later does not see the pages. Vacuums have one too and do not scan.
-static bool snapshots_end_soon() {
-    int count, waited_ms = 0;
-    VirtualTransactionId *holders =
-        GetCurrentVirtualXIDs(InvalidTransactionId, true, false, PROC_IN_VACUUM, &count);
-    for (int i = 0; i < count; i++)
-        while (!VirtualXactLock(holders[i], false)) {
-            if (waited_ms++ == kLongestWaitMs) return false;
-            CHECK_FOR_INTERRUPTS();
-            pg_usleep(1000);
-        }
-    return true;
-}
 
 uint64 retirement_mark() {
     const bool in_vacuum = (MyProc->statusFlags & PROC_IN_VACUUM) != 0;
     const uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
-    return in_vacuum && !has_replicas() && snapshots_end_soon() ? next - 1 : next;
+    return in_vacuum && no_replica_reads() && snapshots_end_soon() ? next - 1 : next;
 }
 
 void mark_retired(Relation index, Buffer buffer, uint64 mark) {

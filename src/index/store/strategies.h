@@ -1,5 +1,5 @@
-// Numbers of the operators and support functions that a `hamming` operator class has. They are stored in pg_amop and
-// pg_amproc.
+// Numbers of the operators and support functions that a `hamming` operator class has. They are stored in
+// pg_amop and pg_amproc.
 #pragma once
 
 namespace imagehash::index {

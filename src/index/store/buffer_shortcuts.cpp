@@ -1,0 +1,73 @@
+// What a search spends on getting at a page, beside looking at it: finding the buffer in the pool's hash
+// table, a system call for the file's size, and waiting for memory. Each is avoided in a way of its own.
+//
+// Recent buffers. The backend remembers in which shared buffer a block was and asks ReadRecentBuffer(), which
+// pins the buffer only if it still holds that block of that relation. So a number that is out of date, or of
+// another index with such a block, costs a miss and never gives a wrong page. shared_buffers is fixed while a
+// server runs, so each number stays one of a buffer. Temporary indexes have local buffers and take
+// ReadBuffer(). What differs from ReadBuffer(): the usage count of the buffer is not raised, so under
+// pressure on shared_buffers such pages leave earlier; and pg_stat_io does not count the hit.
+// pg::read_recent_buffer() counts it for the index.
+//
+// Known file size. smgr_cached_nblocks is the size the backend has seen last, which PostgreSQL itself
+// believes in recovery only. A hamming index never gets shorter but by TRUNCATE and REINDEX, which lock it
+// exclusively and make the backends forget the file; so a block below that number exists. If it did not,
+// ReadBuffer() would raise an error.
+//
+// Prefetching. The processor is asked for the cache lines of a buffer's header and page without a pin. What
+// lies there by then does not matter, since a prefetch reads nothing into the program. The header's place is
+// that of GetBufferDescriptor().
+//
+// On PostgreSQL 15 to 18 ReadRecentBuffer(), smgr_cached_nblocks and GetBufferDescriptor() are the same but
+// for the name of the relation's file, which pg.h evens out.
+//
+// What they gain: processor time of a search for the ten nearest of a million, all in shared buffers,
+// PostgreSQL 15:
+//
+//                                        256 bits, clustered   64 bits, uniform
+//     with all three                            493 us              843 us
+//     without recent buffers                    693                1082
+//     without the known size                    614                1112
+//     without prefetching                       562                 754
+//     with none of them                        1020                1457
+#include "index/store/buffer_shortcuts.h"
+
+extern "C" {
+#include "storage/buf_internals.h"
+#include "storage/smgr.h"
+}
+
+namespace imagehash::index {
+
+// By block number, of whatever index.
+static Buffer recent_buffers[1 << 16];
+
+static Buffer *recent_buffer(BlockNumber block) {
+    return &recent_buffers[block % lengthof(recent_buffers)];
+}
+
+Buffer pin_block(Relation index, BlockNumber block) {
+    if (RelationUsesLocalBuffers(index)) return ReadBuffer(index, block);
+    Buffer *recent = recent_buffer(block);
+    if (!BufferIsValid(*recent) || !pg::read_recent_buffer(index, block, *recent))
+        *recent = ReadBuffer(index, block);
+    return *recent;
+}
+
+bool block_exists(Relation index, BlockNumber block) {
+    BlockNumber known = RelationGetSmgr(index)->smgr_cached_nblocks[MAIN_FORKNUM];
+    if (known != InvalidBlockNumber && block < known) return true;
+    return block < RelationGetNumberOfBlocks(index);
+}
+
+const char *prefetch_block(Relation index, BlockNumber block) {
+    const Buffer recent = *recent_buffer(block);
+    if (!BufferIsValid(recent) || RelationUsesLocalBuffers(index)) return nullptr;
+    __builtin_prefetch(GetBufferDescriptor(recent - 1), 1);
+    const char *page = BufferGetPage(recent);
+    __builtin_prefetch(page);
+    __builtin_prefetch(page + kPageEnd);
+    return page;
+}
+
+}  // namespace imagehash::index
