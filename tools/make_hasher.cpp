@@ -58,13 +58,13 @@ HeldOut hold_out(MatrixView rows, const Classifier &classifier) {
 
 // mAP@1000 of the codes by those labels. Prints it, and the share of the float neighbours that codes keep.
 double held_out_map(const Hasher &hasher, const HeldOut &held) {
-    LearnSet queries = unlabelled(held.queries), rest = unlabelled(held.rest);
+    LearnSet queries = unlabeled(held.queries), rest = unlabeled(held.rest);
     queries.labels = held.labels.data();
     rest.labels = &held.labels[kQueries];
     EvaluateOptions options;
     options.precision_k = kNeighbours;
     Evaluation e = evaluate(hasher, queries, rest, options);
-    double map = e.code.map_at_k, kept = e.neighbours_kept;
+    double map = e.code.map_at_k, kept = e.neighbors_kept;
     std::printf(
         "  on %zu held-out photos: mAP by the classifier's answers %.4f, of %zu neighbors kept %.3f\n",
         held.queries.rows + held.rest.rows, map, kNeighbours, kept);
@@ -100,7 +100,7 @@ int run(int argc, char **argv) {
     double best_map = -1;
     for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++) {
         std::printf("seed %" PRIu64 ": %zu embeddings\n", seed, training.rows);
-        Hasher hasher = train_autoencoder(unlabelled(training), &classifier,
+        Hasher hasher = train_autoencoder(unlabeled(training), &classifier,
                                           shipped_recipe(static_cast<int>(bits), seed), print_progress)
                             .hasher;
         double map = held_out_map(hasher, held_out);

@@ -148,7 +148,7 @@ int run(int argc, char **argv) {
         if (bits == kShippedBits) continue;  // the shipped one
         std::fprintf(stderr, "training an autoencoder of %d bits\n", bits);
         report("autoencoder + KL",
-               train_autoencoder(unlabelled(training), &classifier, shipped_recipe(bits, kSeed)).hasher,
+               train_autoencoder(unlabeled(training), &classifier, shipped_recipe(bits, kSeed)).hasher,
                collections);
     }
     describe(collections);

@@ -50,7 +50,7 @@ Loaded &loaded() {
 }
 
 template <class T>
-T &at(const std::vector<std::unique_ptr<T>> &all, int id, const char *what) {
+T &find_loaded(const std::vector<std::unique_ptr<T>> &all, int id, const char *what) {
     if (id < 0 || static_cast<size_t>(id) >= all.size() || !all[id])
         throw Error(ErrorKind::internal, std::string(what) + " is not loaded");
     return *all[id];
@@ -98,11 +98,11 @@ void check_views(const LearnSet &set, StopFlag stop) {
 
 Hasher fit_baseline(const Training &t, StopFlag stop) {
     return t.options.algorithm == HasherAlgorithm::itq
-               ? itq(embeddings_of(t.set), t.options.bits, t.options.seed, kItqIterations, stop)
+               ? itq(embeddings_of(t.set), t.options.bits, t.options.seed, stop)
                : random_projection(embeddings_of(t.set), t.options.bits, t.options.seed, stop);
 }
 
-// True while there is more to do.
+// One epoch, or the whole of an algorithm without epochs. False after the last one: then the file is written.
 bool next_epoch(Training &t, StopFlag stop, TrainProgress &progress) {
     if (t.trainer) {
         bool more = t.trainer->epoch(progress, stop);
@@ -158,7 +158,7 @@ Status set_threads(int threads) noexcept {
 
 Status embed(NetworkId id, const float *inputs, int count, StopFlag stop, float *out) noexcept {
     return guarded([&] {
-        const LoadedNetwork &running = at(loaded().networks, id, "network");
+        const LoadedNetwork &running = find_loaded(loaded().networks, id, "network");
         const Network &network = *running.network;
         for (int done = 0, n; done < count; done += n) {
             look_for_stop(stop);
@@ -194,7 +194,7 @@ void unload_hasher(HasherId id) noexcept {
 
 Status hash_embedding(HasherId id, const float *embedding, size_t length, uint8_t *out) noexcept {
     return guarded([&] {
-        const Hasher &hasher = at(loaded().hashers, id, "hasher");
+        const Hasher &hasher = find_loaded(loaded().hashers, id, "hasher");
         if (length != static_cast<size_t>(hasher.input_length()))
             throw Error(ErrorKind::bad_argument, "embedding has " + std::to_string(length) +
                                                      " values, the hasher needs " +
@@ -246,26 +246,38 @@ void train_free(Training *training) noexcept {
 Status evaluate_hasher(HasherId hasher, const LearnSet &queries, const LearnSet &collection,
                        const EvaluateOptions &options, StopFlag stop, Evaluation *out) noexcept {
     return guarded([&] {
-        *out = evaluate(at(loaded().hashers, hasher, "hasher"), queries, collection, options, stop);
+        *out = evaluate(find_loaded(loaded().hashers, hasher, "hasher"), queries, collection, options, stop);
     });
 }
 
 Status describe(NetworkId id, Fact facts[kMaxFacts], int *count) noexcept {
     *count = 0;
-    return guarded([&] { *count = write_facts(*at(loaded().networks, id, "network").network, facts); });
+    return guarded([&] {
+        *count = write_facts(*find_loaded(loaded().networks, id, "network").network, facts);
+    });
 }
 
 constexpr Api kApi = {
-    kApiVersion,     start,
-    load_network,    load_registered_network,
-    set_threads,     embed,
-    load_hasher,     unload_hasher,
-    hash_embedding,  kTrainOptions,
-    kHasherAlgorithmNames, default_options,
-    check_train_options, check_train_rows,
-    train_begin,     train_epoch,
-    train_result,    train_free,
-    evaluate_hasher, describe,
+    kApiVersion,
+    start,
+    load_network,
+    load_registered_network,
+    set_threads,
+    embed,
+    load_hasher,
+    unload_hasher,
+    hash_embedding,
+    kTrainOptions,
+    kHasherAlgorithmNames,
+    default_options,
+    check_train_options,
+    check_train_rows,
+    train_begin,
+    train_epoch,
+    train_result,
+    train_free,
+    evaluate_hasher,
+    describe,
 };
 
 }  // namespace

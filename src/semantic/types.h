@@ -128,13 +128,13 @@ struct Quality {
     double map_at_k;
     double precision_at_k;        // over the first precision_k
     double recall_within_radius;  // share of the relevant rows at a Hamming distance of at most radius;
-                                  // queries without any don't count. NaN for embeddings
+                                  // queries without any do not count. NaN for embeddings
 };
 
 struct Evaluation {
     Quality code;            // by Hamming distance; ties keep the collection's order
     Quality embedding;       // by cosine of the embeddings: the ceiling of a hasher that adds no knowledge
-    double neighbours_kept;  // share of the precision_k nearest by cosine that are also among those by code
+    double neighbors_kept;   // share of the precision_k nearest by cosine that are also among those by code
     // Over the collection's codes; 0 is best.
     double mean_bit_balance;  // mean over bits of |share of ones - 0.5|
     double worst_bit_balance;

@@ -69,7 +69,7 @@ void expect_rejected(const std::vector<uint8_t> &bytes) {
     }
 }
 
-void put_u32(std::vector<uint8_t> &bytes, size_t offset, uint32_t value) {
+void write_u32(std::vector<uint8_t> &bytes, size_t offset, uint32_t value) {
     for (int i = 0; i < 4; i++) bytes[offset + i] = static_cast<uint8_t>(value >> 8 * i);
 }
 
@@ -183,7 +183,7 @@ TEST(Hasher, RejectsHostileHeaders) {
     };
     for (const auto &c : cases) {
         std::vector<uint8_t> bytes = good;
-        put_u32(bytes, c.offset, c.value);
+        write_u32(bytes, c.offset, c.value);
         SCOPED_TRACE(testing::Message() << "offset " << c.offset << " value " << c.value);
         expect_rejected(bytes);
     }
@@ -195,7 +195,7 @@ TEST(Hasher, RejectsWeightsThatAreNotFinite) {
     for (size_t offset = 24; offset < good.size(); offset += 4) {
         for (uint32_t bad : {0x7F800000u, 0xFF800000u, 0x7FC00000u}) {
             std::vector<uint8_t> bytes = good;
-            put_u32(bytes, offset, bad);
+            write_u32(bytes, offset, bad);
             expect_rejected(bytes);
         }
     }

@@ -1,4 +1,4 @@
-// Training and measuring through the table of functions, as train_hasher() and api().evaluate_hasher() use it.
+// Training and measuring through the table of functions, as train_hasher() and evaluate_hasher() use it.
 #include "semantic/api.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ const Api &api() {
 
 constexpr int kLength = 32, kClusters = 10, kViews = 2;
 
-// Points around cluster centres; views add noise along a few directions, which says nothing about a cluster.
+// Points around cluster centers; views add noise along a few directions, which says nothing about a cluster.
 struct Pictures {
     std::vector<float> embeddings, views;
     std::vector<int32_t> labels;
@@ -34,17 +34,17 @@ struct Pictures {
 };
 
 Pictures make_pictures(size_t count, uint64_t seed) {
-    std::mt19937_64 centre_random(1), random(seed);
+    std::mt19937_64 center_random(1), random(seed);
     std::normal_distribution<float> normal;
-    std::vector<float> centres(kClusters * kLength);
-    for (float &value : centres) value = normal(centre_random);
+    std::vector<float> centers(kClusters * kLength);
+    for (float &value : centers) value = normal(center_random);
     Pictures p;
     for (size_t i = 0; i < count; i++) {
         int32_t label = static_cast<int32_t>(random() % kClusters);
         p.labels.push_back(label);
         std::vector<float> own(kLength);
         for (int j = 0; j < kLength; j++)
-            own[j] = 3 + centres[label * kLength + j] + 0.5f * normal(random) +
+            own[j] = 3 + centers[label * kLength + j] + 0.5f * normal(random) +
                      (j < 6 ? 4.0f * normal(random) : 0);
         p.embeddings.insert(p.embeddings.end(), own.begin(), own.end());
         for (int v = 0; v < kViews; v++)
@@ -94,7 +94,7 @@ double map_of(const std::vector<uint8_t> &file, const Pictures &queries, const P
     return status.ok() ? e.code.map : -1;
 }
 
-TEST(Learn, EveryMethodGivesAHasher) {
+TEST(Learn, EveryAlgorithmGivesAHasher) {
     Pictures p = make_pictures(400, 2);
     LearnSet set = p.set(false, false);
     for (HasherAlgorithm algorithm :
@@ -172,7 +172,8 @@ size_t file_size(int hidden, int bits) {
     return 24 + 4 * floats;
 }
 
-// Left open, the method is the one that ranks the held-out rows better, and trying ITQ changes nothing else.
+// Left open, the algorithm is the one that ranks the held-out rows better, and trying ITQ changes nothing
+// else.
 TEST(Learn, KeepsItqWhereItRanksBetter) {
     Pictures p = make_pictures(400, 11);
     LearnSet set = p.set(true, false);
@@ -227,8 +228,8 @@ TEST(Learn, StopsWhereverItIsAsked) {
     Pictures p = make_pictures(300, 8);
     LearnSet set = p.set(true, true);
     StopFlag stop = [] { return --polls_left < 0; };
-    for (HasherAlgorithm algorithm : {HasherAlgorithm::automatic, HasherAlgorithm::autoencoder, HasherAlgorithm::itq,
-                                HasherAlgorithm::random_projection}) {
+    for (HasherAlgorithm algorithm : {HasherAlgorithm::automatic, HasherAlgorithm::autoencoder,
+                                      HasherAlgorithm::itq, HasherAlgorithm::random_projection}) {
         TrainOptions options = quick_options(set);
         options.algorithm = algorithm;
         options.epochs = 2;

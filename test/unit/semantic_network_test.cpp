@@ -1,5 +1,5 @@
-// The shipped network: same numbers in the fast way as in the plain one, and no thread anybody did not ask
-// for.
+// The shipped network: same numbers from the fast backend as from the plain one, and no thread anybody did
+// not ask for.
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -57,9 +57,9 @@ TEST(Network, FastBackendEqualsPlain) {
 
     torch::jit::Module plain = load_plain_module(bytes_of(network_bytes()));
     at::NoGradGuard no_grad;
-    at::Tensor tensor = torch::from_blob(input.data(), {1, kShippedPreprocessing.side, kShippedPreprocessing.side, 3})
-                            .permute({0, 3, 1, 2})
-                            .contiguous();
+    const int side = kShippedPreprocessing.side;
+    at::Tensor tensor =
+        torch::from_blob(input.data(), {1, side, side, 3}).permute({0, 3, 1, 2}).contiguous();
     at::Tensor expected = plain.forward({tensor}).toTensor();
     at::Tensor actual = torch::from_blob(embedding.data(), {1, kShippedLength});
     EXPECT_LT((actual - expected).norm().item<double>(), 1e-3 * expected.norm().item<double>());
@@ -83,7 +83,8 @@ TEST(Network, InputsKeepTheirPlaces) {
     NetworkId network;
     int length;
     char note[256];
-    ASSERT_TRUE(api().load_network(bytes_of(network_bytes()), kShippedPreprocessing, &network, &length, note).ok());
+    ASSERT_TRUE(
+        api().load_network(bytes_of(network_bytes()), kShippedPreprocessing, &network, &length, note).ok());
     ASSERT_EQ(length, kShippedLength);
     const std::vector<float> inputs[] = {input_of(gradient(300, 400)), input_of(gradient(640, 256)),
                                          input_of(gradient(100, 90))};
@@ -153,7 +154,8 @@ TEST(ThreadsDeathTest, WorkersBlockSignals) {
 
 TEST(Guarded, KnowsLibTorch) {
     EXPECT_STREQ(guarded([] { TORCH_CHECK(false, "from LibTorch"); }).message, "from LibTorch");
-    EXPECT_EQ(guarded([] { TORCH_CHECK(false, "you tried to allocate memory"); }).kind, ErrorKind::out_of_memory);
+    EXPECT_EQ(guarded([] { TORCH_CHECK(false, "you tried to allocate memory"); }).kind,
+              ErrorKind::out_of_memory);
     EXPECT_STREQ(guarded([] { throw std::runtime_error("ordinary"); }).message, "ordinary");
 }
 

@@ -172,7 +172,7 @@ TEST(Retrieval, EvaluatesCodesBesideFloats) {
     EXPECT_DOUBLE_EQ(e.embedding.map, 1);
     EXPECT_DOUBLE_EQ(e.code.recall_within_radius, 1);
     EXPECT_TRUE(std::isnan(e.embedding.recall_within_radius));
-    EXPECT_DOUBLE_EQ(e.neighbours_kept, 1);
+    EXPECT_DOUBLE_EQ(e.neighbors_kept, 1);
     EXPECT_DOUBLE_EQ(e.worst_bit_balance, 0.5);
     EXPECT_THROW(evaluate(hasher, queries, collection, options, [] { return true; }), Error);
 }

@@ -53,7 +53,8 @@ TEST(Supervised, SameNumbersAsInline) {
     int length;
     char note[256];
     ASSERT_TRUE(api().load_network(bytes_of(file), kTinyPreprocessing, &inline_id, &length, note).ok());
-    ASSERT_TRUE(api().load_registered_network(bytes_of(file), kTinyPreprocessing, nullptr, &id, &length, note).ok());
+    ASSERT_TRUE(
+        api().load_registered_network(bytes_of(file), kTinyPreprocessing, nullptr, &id, &length, note).ok());
     ASSERT_EQ(length, kTinyLength);
     // More than a pass takes.
     constexpr int kCount = 3;
@@ -69,7 +70,8 @@ TEST(Supervised, ErrorsArrive) {
     NetworkId id;
     int length;
     char note[256];
-    Status status = api().load_registered_network(bytes_of({1, 2, 3}), kTinyPreprocessing, nullptr, &id, &length, note);
+    Status status =
+        api().load_registered_network(bytes_of({1, 2, 3}), kTinyPreprocessing, nullptr, &id, &length, note);
     EXPECT_EQ(status.kind, ErrorKind::bad_model);
     EXPECT_THROW(run_supervised([] { throw Error(ErrorKind::bad_image, "odd"); }, nullptr), Error);
 }
@@ -123,8 +125,9 @@ TEST(Supervised, WhatEndsInTimeIsCancelled) {
     int length;
     char note[256];
     Buffer file = file_bytes(name);
+    StopFlag stop = loads ? nullptr : always;
     Status status =
-        api().load_registered_network(bytes_of(file), kTinyPreprocessing, loads ? nullptr : always, &id, &length, note);
+        api().load_registered_network(bytes_of(file), kTinyPreprocessing, stop, &id, &length, note);
     if (loads) {
         if (!status.ok()) _exit(100);
         // The flag says stop while the network runs, not before.

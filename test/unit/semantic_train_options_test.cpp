@@ -54,7 +54,7 @@ Status train(const TrainOptions &options) {
     return status;
 }
 
-void put(TrainOptions &options, const TrainOption &option, double value) {
+void set_option(TrainOptions &options, const TrainOption &option, double value) {
     if (auto integer = std::get_if<int TrainOptions::*>(&option.member))
         options.**integer = static_cast<int>(value);
     else
@@ -76,7 +76,7 @@ TEST(TrainOptions, EndsOfEveryRangeTrain) {
         double high = option.high_is_out ? std::nextafter(option.high, -kInfinity) : option.high;
         for (double value : {low, high}) {
             TrainOptions options = quick_options();
-            put(options, option, value);
+            set_option(options, option, value);
             Status status = api().check_train_options(options, kLength, 1);
             EXPECT_TRUE(status.ok()) << option.name << " " << value << ": " << status.message;
             if (options.batch > kRows) continue;
@@ -93,14 +93,14 @@ TEST(TrainOptions, NothingBeyondARangeIsTaken) {
         double step = is_real(option) ? 0 : 1;
         double low = option.low_is_out ? option.low : std::nextafter(option.low, -kInfinity) - step;
         double high = option.high_is_out ? option.high : std::nextafter(option.high, kInfinity) + step;
-        for (HasherAlgorithm algorithm : {HasherAlgorithm::automatic, HasherAlgorithm::autoencoder, HasherAlgorithm::itq,
-                                    HasherAlgorithm::random_projection}) {
+        for (HasherAlgorithm algorithm : {HasherAlgorithm::automatic, HasherAlgorithm::autoencoder,
+                                          HasherAlgorithm::itq, HasherAlgorithm::random_projection}) {
             std::vector<double> values = {low, high};
             if (is_real(option)) values.insert(values.end(), {std::nan(""), kInfinity, -kInfinity});
             for (double value : values) {
                 TrainOptions options = quick_options();
                 options.algorithm = algorithm;
-                put(options, option, value);
+                set_option(options, option, value);
                 Status checked = api().check_train_options(options, kLength, 1), trained = train(options);
                 EXPECT_EQ(checked.kind, ErrorKind::bad_argument) << option.name << " " << value;
                 EXPECT_NE(std::string(checked.message).find(option.name), std::string::npos)

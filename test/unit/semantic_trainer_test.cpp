@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kLength = 32, kClusters = 20;
 
-// Points around cluster centres: a few strong directions of noise that all clusters share hide them from
+// Points around cluster centers: a few strong directions of noise that all clusters share hide them from
 // hyperplanes drawn at random.
 struct Collection {
     std::vector<float> rows;
@@ -29,16 +29,16 @@ struct Collection {
 };
 
 Collection make_collection(size_t count, uint64_t seed) {
-    std::mt19937_64 centre_random(1), random(seed);
+    std::mt19937_64 center_random(1), random(seed);
     std::normal_distribution<float> normal;
-    std::vector<float> centres(kClusters * kLength);
-    for (float &value : centres) value = normal(centre_random);
+    std::vector<float> centers(kClusters * kLength);
+    for (float &value : centers) value = normal(center_random);
     Collection c;
     for (size_t i = 0; i < count; i++) {
         int label = static_cast<int>(random() % kClusters);
         c.labels.push_back(label);
         for (int j = 0; j < kLength; j++)
-            c.rows.push_back(3 + centres[label * kLength + j] + 0.7f * normal(random));
+            c.rows.push_back(3 + centers[label * kLength + j] + 0.7f * normal(random));
     }
     return c;
 }
@@ -67,7 +67,7 @@ double quality(const Hasher &hasher, const Collection &c) {
         .map_at_k;
 }
 
-// A classifier that knows the clusters: logits are cosines to the centres, nearly.
+// A classifier that knows the clusters: logits are cosines to the centers, nearly.
 Classifier make_classifier() {
     std::mt19937_64 random(1);
     std::normal_distribution<float> normal;
@@ -93,7 +93,7 @@ TEST(Trainer, LearnsMoreThanRandomProjection) {
     TrainOptions options = quick_options();
     double first = 0;
     TrainResult result =
-        train_autoencoder(unlabelled(c.view(0, 1800)), nullptr, options, [&](const TrainProgress &p) {
+        train_autoencoder(unlabeled(c.view(0, 1800)), nullptr, options, [&](const TrainProgress &p) {
             if (p.epoch == 1) first = p.reconstruction;
         });
     EXPECT_EQ(result.last.epoch, options.epochs);
@@ -111,7 +111,7 @@ TEST(Trainer, KlTermLearnsUnderNoise) {
     options.dropout = 0.1;
     TrainProgress first{};
     TrainResult result =
-        train_autoencoder(unlabelled(c.view(0, 800)), &classifier, options, [&](const TrainProgress &p) {
+        train_autoencoder(unlabeled(c.view(0, 800)), &classifier, options, [&](const TrainProgress &p) {
             if (p.epoch == 1) first = p;
         });
     EXPECT_LT(result.last.kl, 0.7 * first.kl);
@@ -124,21 +124,21 @@ TEST(Trainer, StartsWhereItqEnds) {
     options.start_from_itq = true;
     options.epochs = 1;
     options.learning_rate = 1e-9;
-    Hasher hasher = train_autoencoder(unlabelled(c.view()), nullptr, options).hasher;
+    Hasher hasher = train_autoencoder(unlabeled(c.view()), nullptr, options).hasher;
     double start = quality(itq(c.view(), 16, 1), c);
     EXPECT_NEAR(quality(hasher, c), start, 0.1);
 
     options.epochs = 5;
     options.learning_rate = 1e-3;
-    TrainResult trained = train_autoencoder(unlabelled(c.view()), nullptr, options);
+    TrainResult trained = train_autoencoder(unlabeled(c.view()), nullptr, options);
     EXPECT_GT(quality(trained.hasher, c), start - 0.1);
     options.hidden = 31;
-    EXPECT_EQ(kind_of_failure(unlabelled(c.view()), nullptr, options), ErrorKind::bad_argument);
+    EXPECT_EQ(kind_of_failure(unlabeled(c.view()), nullptr, options), ErrorKind::bad_argument);
 }
 
 TEST(Trainer, BitsAreBalanced) {
     Collection c = make_collection(1000, 4);
-    Hasher hasher = train_autoencoder(unlabelled(c.view()), nullptr, quick_options()).hasher;
+    Hasher hasher = train_autoencoder(unlabeled(c.view()), nullptr, quick_options()).hasher;
     std::vector<uint8_t> codes = hash_all(hasher, c.view());
     for (int bit = 0; bit < 16; bit++) {
         int set = 0;
@@ -154,20 +154,20 @@ TEST(Trainer, SameSeedSameBytes) {
     options.epochs = 3;
     options.dropout = options.flip = 0.1;
     options.start_from_itq = true;
-    std::vector<uint8_t> one = train_autoencoder(unlabelled(c.view()), nullptr, options).hasher.serialize();
-    EXPECT_EQ(train_autoencoder(unlabelled(c.view()), nullptr, options).hasher.serialize(), one);
+    std::vector<uint8_t> one = train_autoencoder(unlabeled(c.view()), nullptr, options).hasher.serialize();
+    EXPECT_EQ(train_autoencoder(unlabeled(c.view()), nullptr, options).hasher.serialize(), one);
     options.seed = 2;
-    EXPECT_NE(train_autoencoder(unlabelled(c.view()), nullptr, options).hasher.serialize(), one);
+    EXPECT_NE(train_autoencoder(unlabeled(c.view()), nullptr, options).hasher.serialize(), one);
 }
 
 TEST(Trainer, StopCancels) {
     Collection c = make_collection(500, 6);
     static int polls;
     polls = 0;
-    EXPECT_EQ(kind_of_failure(unlabelled(c.view()), nullptr, quick_options(), [] { return ++polls > 7; }),
+    EXPECT_EQ(kind_of_failure(unlabeled(c.view()), nullptr, quick_options(), [] { return ++polls > 7; }),
               ErrorKind::cancelled);
     EXPECT_EQ(polls, 8);  // once a block of rows at first, then once a batch
-    EXPECT_THROW(itq(c.view(), 16, 1, 50, [] { return true; }), Error);
+    EXPECT_THROW(itq(c.view(), 16, 1, [] { return true; }), Error);
 }
 
 TEST(Trainer, RefusesBadArguments) {
@@ -175,7 +175,7 @@ TEST(Trainer, RefusesBadArguments) {
     auto failure = [&](auto change) {
         TrainOptions options = quick_options();
         change(options);
-        return kind_of_failure(unlabelled(c.view()), nullptr, options);
+        return kind_of_failure(unlabeled(c.view()), nullptr, options);
     };
     EXPECT_EQ(failure([](TrainOptions &o) { o.bits = 12; }), ErrorKind::bad_argument);
     EXPECT_EQ(failure([](TrainOptions &o) { o.bits = 1032; }), ErrorKind::bad_argument);
@@ -188,9 +188,9 @@ TEST(Trainer, RefusesBadArguments) {
     EXPECT_EQ(failure([](TrainOptions &o) { o.kl_weight = 1; }), ErrorKind::bad_argument);
 
     c.rows[5] = std::numeric_limits<float>::quiet_NaN();
-    EXPECT_EQ(kind_of_failure(unlabelled(c.view()), nullptr, quick_options()), ErrorKind::bad_argument);
+    EXPECT_EQ(kind_of_failure(unlabeled(c.view()), nullptr, quick_options()), ErrorKind::bad_argument);
     std::vector<float> alike(200 * kLength, 1.0f);
-    EXPECT_EQ(kind_of_failure(unlabelled({alike.data(), 200, kLength}), nullptr, quick_options()),
+    EXPECT_EQ(kind_of_failure(unlabeled({alike.data(), 200, kLength}), nullptr, quick_options()),
               ErrorKind::bad_argument);
 }
 

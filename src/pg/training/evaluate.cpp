@@ -180,7 +180,7 @@ static void put_evaluation(ReturnSetInfo *result, const EvaluateArguments *a, co
         e->embedding.precision_at_k);
     put(result, psprintf("recall within %lld bits", static_cast<long long>(a->radius)),
         e->code.recall_within_radius, none);
-    put(result, psprintf("neighbors kept@%lld", static_cast<long long>(a->precision_k)), e->neighbours_kept,
+    put(result, psprintf("neighbors kept@%lld", static_cast<long long>(a->precision_k)), e->neighbors_kept,
         1);
     put(result, "mean bit imbalance", e->mean_bit_balance, none);
     put(result, "worst bit imbalance", e->worst_bit_balance, none);

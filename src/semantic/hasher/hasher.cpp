@@ -1,4 +1,5 @@
-// Reading, writing and running a hasher; see hasher.h for the format and what the file must not do.
+// Reads, writes and runs a hasher. Weights are kept in the order in which the inner loop reads them. Every
+// output must be summed in the order of the inputs: another order gives other bits on another machine.
 #include "semantic/hasher/hasher.h"
 
 #include <cmath>

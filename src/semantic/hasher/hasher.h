@@ -1,11 +1,11 @@
-// A hasher turns an embedding into a short binary code: normalise, one or two linear layers, signs.
+// A hasher turns an embedding into a short binary code: unit length, one or two linear layers, signs.
 //
 // It exists apart from the trainer because searching and inserting need only this: a few loops over plain
-// floats, the same bits on every x86-64 machine. Centring, scaling and batch norm are folded into the layers
+// floats, the same bits on every x86-64 machine. Centering, scaling and batch norm are folded into the layers
 // when one is exported. Must not include PostgreSQL, OpenCV or LibTorch, and must not know how its weights
 // came about.
 //
-// Codes in this way: R. Salakhutdinov, G. Hinton, "Semantic hashing", 2009; A. Krizhevsky, G. Hinton, "Using
+// Semantic hashing: R. Salakhutdinov, G. Hinton, "Semantic hashing", 2009; A. Krizhevsky, G. Hinton, "Using
 // very deep autoencoders for content-based image retrieval", 2011.
 //
 // File format, little-endian, nothing after the last float:

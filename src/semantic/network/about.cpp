@@ -1,4 +1,4 @@
-// See about.h.
+// Facts about LibTorch and one network, as rows of imagehash_info(). Only asks; must not run the network.
 #include "semantic/network/about.h"
 
 #include <string>

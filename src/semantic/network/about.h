@@ -1,6 +1,6 @@
-// What a bug report needs to know: the versions of OpenCV, LibTorch and their codecs, and how a network runs.
+// What a bug report needs to know: LibTorch's version and backends, and how a network runs.
 //
-// Reads what the libraries say of themselves; must not load or run anything.
+// Reads what LibTorch says of itself and what the network remembers. Must not load or run anything.
 #pragma once
 
 #include "semantic/network/network.h"

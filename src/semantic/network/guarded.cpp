@@ -1,4 +1,4 @@
-// Must not throw or allocate: it also runs when memory is exhausted.
+// Translates the exceptions of LibTorch. Must not throw or allocate: it also runs when memory is exhausted.
 #include "semantic/network/guarded.h"
 
 #include <cstring>
@@ -7,15 +7,20 @@
 
 namespace imagehash::semantic {
 
+namespace {
+
 // LibTorch reports exhausted memory as an ordinary error, and its interpreter wraps what was thrown in a
 // traceback whose last line says it.
-static Status status_of_message(const char *message) noexcept {
+Status status_of_message(const char *message) noexcept {
     if (strstr(message, "allocate memory") != nullptr || strstr(message, "bad_alloc") != nullptr)
         return make_status(ErrorKind::out_of_memory, "out of memory");
     static const char kMarker[] = "RuntimeError: ";
-    for (const char *next; (next = strstr(message, kMarker)) != nullptr;) message = next + sizeof(kMarker) - 1;
+    for (const char *next; (next = strstr(message, kMarker)) != nullptr;)
+        message = next + sizeof(kMarker) - 1;
     return make_status(ErrorKind::internal, message);
 }
+
+}  // namespace
 
 Status status_of_exception(const std::exception &error) noexcept {
     auto *of_libtorch = dynamic_cast<const c10::Error *>(&error);

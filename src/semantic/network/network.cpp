@@ -1,4 +1,6 @@
-// See network.h.
+// Loads a TorchScript network, tries the faster backend of this LibTorch on test inputs, and keeps it where
+// its output is the plain module's. Runs on the calling thread. Must not know who made the network or whether
+// its code can be trusted: supervised.cpp runs what cannot.
 #include "semantic/network/network.h"
 
 #include <algorithm>
@@ -89,7 +91,7 @@ void check_equal(const at::Tensor &fast, const at::Tensor &plain) {
         throw Error(ErrorKind::internal, "its output differs from the plain module's");
 }
 
-// Does the network give each input of a batch bit for bit what it gives it alone?
+// Whether the network gives each input of a batch bit for bit what it gives the input alone.
 bool batches_equal_singles(torch::jit::Module &module, const std::vector<float> &inputs, int side) {
     at::Tensor together = forward(module, inputs.data(), kEmbeddingBatch, side).clone();
     for (int i = 0; i < kEmbeddingBatch; i++) {
@@ -100,7 +102,7 @@ bool batches_equal_singles(torch::jit::Module &module, const std::vector<float> 
 }
 
 // Process-wide, like the executors themselves. The profiling executor watches the first runs and then
-// compiles: the modules here are already optimised, so that only makes the first calls slow.
+// compiles: the modules here are already optimized, so that only makes the first calls slow.
 void set_up_executors() {
     torch::jit::getProfilingMode() = false;
     torch::jit::getExecutorMode() = false;
@@ -135,7 +137,8 @@ Network::Network(Bytes torchscript, const Preprocessing &preprocessing)
     module_ = load_plain_module(torchscript);
     std::vector<float> input = test_inputs(preprocessing);
     at::Tensor expected;
-    Status status = guarded([&] { expected = forward(module_, input.data(), 1, preprocessing.side).clone(); });
+    Status status =
+        guarded([&] { expected = forward(module_, input.data(), 1, preprocessing.side).clone(); });
     if (!status.ok()) fail("network cannot be run", status);
     length_ = static_cast<int>(expected.size(1));
 

@@ -26,7 +26,7 @@ class Network {
     // Values of an embedding.
     int length() const { return length_; }
     // kEmbeddingBatch where such a batch gave bit for bit what its inputs give alone, else 1: a hash must not
-    // depend on its neighbours.
+    // depend on what was hashed beside it.
     int batch() const { return batch_; }
     // "xnnpack", "onednn" or "plain".
     const char *backend() const { return backend_; }

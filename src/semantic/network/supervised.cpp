@@ -1,4 +1,5 @@
-// See supervised.h.
+// One worker thread and the handover of work to it, under one mutex. Only the session's thread, which waits,
+// looks at the stop flag. The worker must not touch anything of the waiting thread but the Worker itself.
 #include "semantic/network/supervised.h"
 
 #include <unistd.h>
@@ -60,7 +61,7 @@ void serve(Worker *w) {
     }
 }
 
-void start(Worker *w) {
+void start_thread(Worker *w) {
     SignalsBlocked blocked;
     Status status = guarded([w] { std::thread(serve, w).detach(); });
     if (!status.ok())
@@ -73,7 +74,8 @@ void start(Worker *w) {
     throw Error(ErrorKind::abandoned, "network does not stop");
 }
 
-// What runs at exit last registered runs first: nothing of LibTorch's is destroyed before.
+// Exit handlers run in the reverse order of their registration: this one runs before any destructor of
+// LibTorch.
 [[noreturn]] void abandon(Worker *w) {
     w->abandoned = true;
     std::atexit([] { _exit(1); });
@@ -87,7 +89,7 @@ void run_supervised(std::function<void()> work, StopFlag stop) {
     Worker *w = &worker();
     std::unique_lock<std::mutex> lock(w->mutex);
     if (w->abandoned) throw_abandoned();
-    if (!w->started) start(w);
+    if (!w->started) start_thread(w);
     w->done = false;
     w->work = std::move(work);
     w->handed_over.notify_one();

@@ -1,9 +1,9 @@
-// The model that trainer.cpp trains: two layers to the code and two back, as plain tensors.
+// The autoencoder that trainer.cpp trains: two layers to the code and two back, as plain tensors.
 //
-//   x (unit length, centred, one scale) -> hidden, ReLU -> h (batch norm) -> sign = code -> hidden, ReLU -> x
-//   again
+//   x (unit length, centered, one scale) -> hidden, ReLU -> h (batch norm) -> sign = code
+//   code -> hidden, ReLU -> x again
 //
-// The batch norm has neither scale nor shift: it centres every bit, so that half of the images set it.
+// The batch norm has neither scale nor shift: it centers every bit, so that half of the images set it.
 // Private to trainer.cpp. Must not know the loss.
 #pragma once
 

@@ -1,9 +1,13 @@
-// Random projection and ITQ; see baselines.h.
+// Random projection and ITQ as hashers of one linear layer, made without epochs or gradients.
 #include "semantic/train/baselines.h"
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <string>
+
 #include "common/status.h"
+#include "semantic/train/itq.h"
 #include "semantic/train/tensors.h"
 
 namespace imagehash::semantic {
@@ -27,12 +31,12 @@ Hasher random_projection(MatrixView embeddings, int bits, uint64_t seed, StopFla
     return linear_hasher(data, directions);
 }
 
-Hasher itq(MatrixView embeddings, int bits, uint64_t seed, int iterations, StopFlag stop) {
+Hasher itq(MatrixView embeddings, int bits, uint64_t seed, StopFlag stop) {
     check_bits(bits, std::min(1024, embeddings.columns));
     torch::NoGradGuard no_grad;
     Embeddings data(embeddings, stop);
     auto rows = torch::arange(data.count());
-    return linear_hasher(data, itq_projection(data, rows, bits, make_generator(seed), iterations, stop));
+    return linear_hasher(data, itq_projection(data, rows, bits, make_generator(seed), stop));
 }
 
 }  // namespace imagehash::semantic

@@ -1,4 +1,4 @@
-// docs/explanation/hashers.md has the measurements behind the numbers.
+// Recommended options as numbers; docs/explanation/hashers.md has the measurements behind them.
 #include "semantic/train/recipes.h"
 
 #include <algorithm>

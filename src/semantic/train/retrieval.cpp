@@ -1,4 +1,5 @@
-// Rankings and their measures; see retrieval.h.
+// Ranks a collection for one query after another, by codes and by cosine, and adds up the measures. Must hold
+// no more than one query's ranking and kQueriesAtOnce rows of cosines.
 #include "semantic/train/retrieval.h"
 
 #include <torch/torch.h>
@@ -19,11 +20,11 @@ namespace {
 
 constexpr size_t kQueriesAtOnce = 16;     // rows of the cosine table held in memory
 constexpr int64_t kCosinesAtOnce = 8192;  // rows of the collection between two looks at the stop flag
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotDefined = std::numeric_limits<double>::quiet_NaN();
 constexpr size_t kNoRow = SIZE_MAX;
 
-void check(bool good, const char *message) {
-    if (!good) throw Error(ErrorKind::bad_argument, message);
+void require(bool holds, const char *message) {
+    if (!holds) throw Error(ErrorKind::bad_argument, message);
 }
 
 // Codes as 64-bit words, the last one padded with zeros: no bit of difference in the padding.
@@ -45,7 +46,7 @@ class CodeRanking {
           distances_(collection.rows) {}
 
     // Without the row `self`.
-    const std::vector<size_t> &rank(size_t query, size_t self, StopFlag ) {
+    const std::vector<size_t> &rank(size_t query, size_t self, StopFlag) {
         const uint64_t *q = &queries_[query * words_], *c = collection_.data();
         std::vector<size_t> start(bits_ + 2, 0);
         for (size_t i = 0; i < distances_.size(); i++) {
@@ -106,7 +107,7 @@ class FloatRanking {
                 inverse_norms_.narrow(0, i, n));
         }
         // A comparison with NaN would not be an order.
-        check(torch::isfinite(cosines_).all().item<bool>(), "embeddings have a value that is not finite");
+        require(torch::isfinite(cosines_).all().item<bool>(), "embeddings have a value that is not finite");
         block_ = block;
     }
 
@@ -116,9 +117,9 @@ class FloatRanking {
 };
 
 // Collects the measures of one query after another.
-class Sums {
+class MeasureSums {
  public:
-    Sums(const int32_t *query_labels, const int32_t *labels, const EvaluateOptions &options)
+    MeasureSums(const int32_t *query_labels, const int32_t *labels, const EvaluateOptions &options)
         : query_labels_(query_labels), labels_(labels), options_(options) {}
 
     template <typename Ranking>
@@ -147,9 +148,9 @@ class Sums {
     }
 
     Quality means() const {
-        if (queries_ == 0) return {kNone, kNone, kNone, kNone};
+        if (queries_ == 0) return {kNotDefined, kNotDefined, kNotDefined, kNotDefined};
         return {map_ / queries_, map_at_k_ / queries_, precision_ / queries_,
-                answerable_ > 0 ? recall_ / answerable_ : kNone};
+                answerable_ > 0 ? recall_ / answerable_ : kNotDefined};
     }
 
  private:
@@ -159,37 +160,37 @@ class Sums {
     size_t queries_ = 0, answerable_ = 0;
 };
 
-size_t self_of(const EvaluateOptions &options, size_t query) {
+size_t own_row(const EvaluateOptions &options, size_t query) {
     return options.self ? options.self[query] : kNoRow;
 }
 
 template <typename Ranking>
-Quality measure(Ranking ranking, size_t queries, Sums sums, const EvaluateOptions &options,
+Quality measure(Ranking ranking, size_t queries, MeasureSums sums, const EvaluateOptions &options,
                 StopFlag stop) {
     for (size_t q = 0; q < queries; q++) {
         look_for_stop(stop);
-        sums.add(q, ranking.rank(q, self_of(options, q), stop), ranking);
+        sums.add(q, ranking.rank(q, own_row(options, q), stop), ranking);
     }
     return sums.means();
 }
 
-void check_common(size_t queries, size_t collection, const EvaluateOptions &options) {
-    check(queries > 0 && collection > 0, "retrieval quality needs queries and a collection");
-    check(options.k > 0 && options.precision_k > 0, "k must be at least 1");
+void check_sizes(size_t queries, size_t collection, const EvaluateOptions &options) {
+    require(queries > 0 && collection > 0, "retrieval quality needs queries and a collection");
+    require(options.k > 0 && options.precision_k > 0, "k must be at least 1");
     for (size_t q = 0; options.self && q < queries; q++)
-        check(options.self[q] < collection, "a query is no row of the collection");
-    check(!options.self || collection > 1, "a collection of one row leaves nothing to rank");
+        require(options.self[q] < collection, "a query is no row of the collection");
+    require(!options.self || collection > 1, "a collection of one row leaves nothing to rank");
 }
 
 void check_codes(CodeView queries, CodeView collection, const EvaluateOptions &options) {
-    check_common(queries.rows, collection.rows, options);
-    check(collection.bits > 0 && collection.bits % 8 == 0, "code length is not a multiple of 8 bits");
-    check(queries.bits == collection.bits, "queries and collection have codes of different lengths");
+    check_sizes(queries.rows, collection.rows, options);
+    require(collection.bits > 0 && collection.bits % 8 == 0, "code length is not a multiple of 8 bits");
+    require(queries.bits == collection.bits, "queries and collection have codes of different lengths");
 }
 
 void check_floats(MatrixView queries, MatrixView collection, const EvaluateOptions &options) {
-    check_common(queries.rows, collection.rows, options);
-    check(queries.columns == collection.columns,
+    check_sizes(queries.rows, collection.rows, options);
+    require(queries.columns == collection.columns,
           "queries and collection have embeddings of different lengths");
 }
 
@@ -207,7 +208,7 @@ size_t common_rows(const std::vector<size_t> &a, const std::vector<size_t> &b, s
 Quality code_quality(CodeView queries, const int32_t *query_labels, CodeView collection,
                      const int32_t *labels, const EvaluateOptions &options, StopFlag stop) {
     check_codes(queries, collection, options);
-    return measure(CodeRanking(queries, collection), queries.rows, Sums(query_labels, labels, options),
+    return measure(CodeRanking(queries, collection), queries.rows, MeasureSums(query_labels, labels, options),
                    options, stop);
 }
 
@@ -215,8 +216,8 @@ Quality float_quality(MatrixView queries, const int32_t *query_labels, MatrixVie
                       const int32_t *labels, const EvaluateOptions &options, StopFlag stop) {
     check_floats(queries, collection, options);
     Quality quality = measure(FloatRanking(queries, collection), queries.rows,
-                              Sums(query_labels, labels, options), options, stop);
-    quality.recall_within_radius = kNone;
+                              MeasureSums(query_labels, labels, options), options, stop);
+    quality.recall_within_radius = kNotDefined;
     return quality;
 }
 
@@ -246,7 +247,7 @@ BitStatistics bit_statistics(CodeView codes, StopFlag stop) {
 }
 
 std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings, StopFlag stop) {
-    check(embeddings.columns == hasher.input_length(), "the hasher does not fit the embeddings");
+    require(embeddings.columns == hasher.input_length(), "the hasher does not fit the embeddings");
     constexpr size_t kBlock = 64;
     size_t bytes = hasher.bits() / 8;
     std::vector<uint8_t> codes(embeddings.rows * bytes);
@@ -265,13 +266,13 @@ Evaluation evaluate(const Hasher &hasher, const LearnSet &queries, const LearnSe
     CodeView rows{codes.data(), collection.rows, hasher.bits()};
     CodeRanking by_code({query_codes.data(), queries.rows, hasher.bits()}, rows);
     FloatRanking by_cosine(embeddings_of(queries), embeddings_of(collection));
-    Sums of_codes(queries.labels, collection.labels, options), of_floats = of_codes;
+    MeasureSums of_codes(queries.labels, collection.labels, options), of_floats = of_codes;
     size_t ranked = collection.rows - (options.self ? 1 : 0), k = std::min(options.precision_k, ranked),
            kept = 0;
     for (size_t q = 0; q < queries.rows; q++) {
         look_for_stop(stop);
-        const auto &a = by_code.rank(q, self_of(options, q), stop);
-        const auto &b = by_cosine.rank(q, self_of(options, q), stop);
+        const auto &a = by_code.rank(q, own_row(options, q), stop);
+        const auto &b = by_cosine.rank(q, own_row(options, q), stop);
         of_codes.add(q, a, by_code);
         of_floats.add(q, b, by_cosine);
         kept += common_rows(a, b, k);
@@ -279,7 +280,7 @@ Evaluation evaluate(const Hasher &hasher, const LearnSet &queries, const LearnSe
     BitStatistics bits = bit_statistics(rows, stop);
     Evaluation all{of_codes.means(),  of_floats.means(),  static_cast<double>(kept) / (queries.rows * k),
                    bits.mean_balance, bits.worst_balance, bits.mean_correlation};
-    all.embedding.recall_within_radius = kNone;
+    all.embedding.recall_within_radius = kNotDefined;
     return all;
 }
 

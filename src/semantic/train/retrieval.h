@@ -1,5 +1,5 @@
 // How well codes, or embeddings, rank a collection: the measures of evaluate_hasher() and of the quality
-// tables. learn.h defines them (Quality, Evaluation).
+// tables. types.h defines them (Quality, Evaluation).
 //
 // Kept free of training and of images so that the same numbers can be asked of any hasher on any collection.
 // Must not include PostgreSQL or OpenCV, and no LibTorch in this header.
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "semantic/hasher/hasher.h"
+#include "semantic/train/matrix_view.h"
 #include "semantic/types.h"
-#include "semantic/train/trainer.h"
 
 namespace imagehash::semantic {
 
@@ -42,7 +42,7 @@ BitStatistics bit_statistics(CodeView codes, StopFlag stop = nullptr);
 // hasher.hash() of every row: [rows][bits / 8].
 std::vector<uint8_t> hash_all(const Hasher &hasher, MatrixView embeddings, StopFlag stop = nullptr);
 
-// All of it. Labels may be null: then only what needs none is not NaN.
+// All measures of a hasher. Where the labels are null, those that need labels are NaN.
 Evaluation evaluate(const Hasher &hasher, const LearnSet &queries, const LearnSet &collection,
                     const EvaluateOptions &options, StopFlag stop = nullptr);
 

@@ -1,17 +1,22 @@
 // What the trainer and the baselines share: embeddings as tensors, prepared as every hasher expects them.
 //
-// Private to the .cpp files that use LibTorch; no header of a public interface includes this.
+// Private to the files of this folder that use LibTorch; trainer.h, baselines.h and retrieval.h must not
+// include it.
 #pragma once
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#include "common/status.h"
 #include "semantic/hasher/hasher.h"
-#include "semantic/train/trainer.h"
+#include "semantic/train/matrix_view.h"
 
 namespace imagehash::semantic {
+
+constexpr int64_t kRowsAtOnce = 512;  // rows between two looks at the stop flag
 
 // Rows as x = (embedding / |embedding| - mean) / scale, made when they are asked for: nothing of the size of
 // the set is copied. The zero embedding counts as zero before centring.
@@ -29,7 +34,7 @@ class Embeddings {
     torch::Tensor prepare(const torch::Tensor &raw) const;
 
     torch::Tensor mean;  // float[length], of unit-length embeddings
-    double scale;        // one number: the standard deviation over all centred values
+    double scale;        // one number: the standard deviation over all centered values
     double mean_norm;    // mean length of the raw embeddings
 
  private:
@@ -39,14 +44,22 @@ class Embeddings {
 // A tensor over the caller's memory.
 torch::Tensor wrap(MatrixView rows);
 
+// rows[n][d], each brought to length 1; a row of zeros stays one.
+torch::Tensor unit_rows(const torch::Tensor &rows);
+
+// Calls function(begin, count) for blocks of kRowsAtOnce rows, and looks at the stop flag before each.
+template <typename Function>
+void each_block(int64_t rows, StopFlag stop, Function function) {
+    for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
+        look_for_stop(stop);
+        function(begin, std::min(kRowsAtOnce, rows - begin));
+    }
+}
+
 // A generator of its own: LibTorch's default one is shared with whatever else the process does.
 torch::Generator make_generator(uint64_t seed);
 
 torch::Tensor copy_floats(const std::vector<float> &values, torch::IntArrayRef shape);
-
-// The directions of ITQ of the rows numbered by `rows`, double[length][bits]; see itq() in baselines.h.
-torch::Tensor itq_projection(const Embeddings &data, const torch::Tensor &rows, int bits,
-                             torch::Generator generator, int iterations, StopFlag stop);
 
 // Signs of x * projection, double[length][bits], as a Hasher.
 Hasher linear_hasher(const Embeddings &data, const torch::Tensor &projection);

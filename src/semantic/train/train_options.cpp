@@ -1,4 +1,5 @@
-// See train_options.h.
+// The table of options, and what they demand of each other, of the embeddings and of the rows. Must not throw
+// anything but Error(bad_argument): its texts reach the user.
 #include "semantic/train/train_options.h"
 
 #include <algorithm>
@@ -58,7 +59,7 @@ namespace {
     throw Error(ErrorKind::bad_argument, message, hint);
 }
 
-std::string plain(double number) {
+std::string number_text(double number) {
     char text[32];
     snprintf(text, sizeof(text), "%.15g", number);
     return text;
@@ -69,7 +70,8 @@ void check_number(const TrainOption &option, double value) {
     in_range = in_range && (option.high_is_out ? value < option.high : value <= option.high);
     if (!in_range)
         refuse(std::string(option.name) + " must be " + (option.low_is_out ? "above " : "from ") +
-               plain(option.low) + (option.high_is_out ? " to below " : " to ") + plain(option.high));
+               number_text(option.low) + (option.high_is_out ? " to below " : " to ") +
+               number_text(option.high));
 }
 
 void check_ranges(const TrainOptions &o) {

@@ -19,7 +19,7 @@ extern const TrainOption kTrainOptions[kTrainOptionCount];
 constexpr size_t kMaxHeldOut = 1000;
 size_t held_out_rows(const TrainOptions &options, size_t rows);
 
-// What the functions of api.h check; throw Error(bad_argument).
+// What check_train_options() and check_train_rows() of api.h promise; throw Error(bad_argument).
 void check_options(const TrainOptions &options, int length, int views);
 void check_rows(const TrainOptions &options, size_t rows);
 

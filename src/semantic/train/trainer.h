@@ -1,9 +1,8 @@
 // Trains the deep autoencoder of semantic hashing: embeddings in, a Hasher out.
 //
-// A library, so that the tool that makes the shipped hasher and a function inside a database can both call
-// it: it knows no command line, no file and no global random state. Calls may come from any thread;
-// LibTorch's own thread count is left as the caller set it. Must not include PostgreSQL or OpenCV; LibTorch
-// stays inside trainer.cpp.
+// Both train_hasher() and the tool that makes the shipped hasher call it, so it knows no command line, no
+// file and no global random state. LibTorch's thread count stays as the caller set it. Must not include
+// PostgreSQL or OpenCV, nor LibTorch in this header.
 //
 // R. Salakhutdinov, G. Hinton, "Semantic hashing", 2009; A. Krizhevsky, G. Hinton, "Using very deep
 // autoencoders for content-based image retrieval", 2011. Binary codes by sign and straight-through gradient:
@@ -13,30 +12,15 @@
 // contrastive information bottleneck", 2021.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "semantic/hasher/hasher.h"
+#include "semantic/train/matrix_view.h"
 #include "semantic/types.h"
 
 namespace imagehash::semantic {
-
-// Row-major floats owned by the caller: data[rows][columns].
-struct MatrixView {
-    const float *data;
-    size_t rows;
-    int columns;
-};
-
-inline MatrixView embeddings_of(const LearnSet &set) {
-    return {set.embeddings, set.rows, set.length};
-}
-inline LearnSet unlabelled(MatrixView rows) {
-    return {rows.data, rows.rows, rows.columns, nullptr, 0, nullptr};
-}
 
 // The linear classifier that once followed the network: logits = weight * embedding + bias, on raw
 // embeddings.
@@ -47,12 +31,13 @@ struct Classifier {
     std::vector<float> bias;    // [classes]
 };
 
+// Called after every epoch. May be empty.
 using ProgressFunction = std::function<void(const TrainProgress &)>;
-// True ends the work with Error(cancelled). May be empty.
 
-// One training, epoch after epoch; learn.h says what the options mean and what is remembered. The set must
-// outlive it. `classifier` may be null where kl_weight is 0. Every function throws Error(bad_argument) for
-// options out of range, too few rows or values that are not finite, and Error(cancelled).
+// One training, epoch after epoch. types.h says what the options mean, and api.h (train_begin) what a
+// training needs and guarantees. The set must outlive it. `classifier` may be null where kl_weight is 0.
+// Every function throws Error(bad_argument) for options out of range, too few rows or values that are not
+// finite, and Error(cancelled) when stop says so.
 class Trainer {
  public:
     Trainer(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
@@ -61,7 +46,8 @@ class Trainer {
     Trainer(const Trainer &) = delete;
     Trainer &operator=(const Trainer &) = delete;
 
-    // False after the last one. The first may be a try of ITQ (learn.h).
+    // False after the last one. With HasherAlgorithm::automatic the first call may try ITQ instead of an
+    // epoch.
     bool epoch(TrainProgress &progress, StopFlag stop = nullptr);
     // Of the best epoch; ends the training. Reads all rows once.
     Hasher finish(StopFlag stop = nullptr);
@@ -76,7 +62,7 @@ struct TrainResult {
     TrainProgress last;  // the report of the last epoch
 };
 
-// All epochs of a Trainer. `progress` and `stop` may be empty.
+// All epochs of a Trainer.
 TrainResult train_autoencoder(const LearnSet &set, const Classifier *classifier, const TrainOptions &options,
                               const ProgressFunction &progress = {}, StopFlag stop = nullptr);
 

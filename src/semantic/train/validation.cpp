@@ -1,4 +1,5 @@
-// See validation.h. A thousand rows at most, so plain loops over one table of similarities.
+// Ranks held-out rows by their codes. There are at most a thousand of them, so plain loops over one table of
+// similarities do. Must not be used for a collection: retrieval.cpp measures those.
 #include "semantic/train/validation.h"
 
 #include <algorithm>
@@ -6,16 +7,13 @@
 #include <limits>
 #include <numeric>
 
+#include "semantic/train/tensors.h"
+
 namespace imagehash::semantic {
 
 namespace {
 
-constexpr int64_t kNeighbours = 10;
-constexpr int64_t kBlock = 512;  // rows between two looks at the stop flag
-
-torch::Tensor unit(const torch::Tensor &rows) {
-    return rows / rows.norm(2, 1, true).clamp_min(1e-30);
-}
+constexpr int64_t kNeighbors = 10;
 
 // All rows but `self`, most similar first; equals by number.
 std::vector<int64_t> ranked(const float *similar, int64_t rows, int64_t self) {
@@ -56,26 +54,24 @@ double label_score(const torch::Tensor &codes, const std::vector<int32_t> &label
     return counted > 0 ? sum / counted : std::numeric_limits<double>::quiet_NaN();
 }
 
-torch::Tensor surroundings(const torch::Tensor &x, const torch::Tensor &others, StopFlag stop) {
-    auto of = unit(others), from = unit(x).t().contiguous(),
+torch::Tensor surroundings_of(const torch::Tensor &x, const torch::Tensor &others, StopFlag stop) {
+    auto of = unit_rows(others), from = unit_rows(x).t().contiguous(),
          similar = torch::empty({of.size(0), from.size(1)}), sum = torch::zeros_like(x);
-    for (int64_t begin = 0; begin < of.size(0); begin += kBlock) {
-        look_for_stop(stop);
-        int64_t rows = std::min(kBlock, of.size(0) - begin);
+    each_block(of.size(0), stop, [&](int64_t begin, int64_t rows) {
         similar.narrow(0, begin, rows).copy_(torch::mm(of.narrow(0, begin, rows), from));
-    }
+    });
     look_for_stop(stop);
-    auto nearest = std::get<1>(similar.t().topk(std::min(kNeighbours, of.size(0)), 1));
+    auto nearest = std::get<1>(similar.t().topk(std::min(kNeighbors, of.size(0)), 1));
     for (int64_t i = 0; i < nearest.size(1); i++)
         sum += of.index_select(0, nearest.select(1, i).contiguous());
-    return unit(sum);
+    return unit_rows(sum);
 }
 
-double neighbour_score(const torch::Tensor &queries, const torch::Tensor &codes,
-                       const torch::Tensor &places) {
-    auto near = torch::mm(places, places.t()).contiguous(),
+double neighbor_score(const torch::Tensor &queries, const torch::Tensor &codes,
+                      const torch::Tensor &surroundings) {
+    auto near = torch::mm(surroundings, surroundings.t()).contiguous(),
          similar = torch::mm(queries, codes.t()).contiguous();
-    int64_t rows = codes.size(0), wanted = std::min(kNeighbours, rows - 1);
+    int64_t rows = codes.size(0), wanted = std::min(kNeighbors, rows - 1);
     double sum = 0;
     std::vector<bool> relevant(rows);
     for (int64_t q = 0; q < rows; q++) {

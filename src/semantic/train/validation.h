@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "semantic/train/trainer.h"
+#include "common/stop.h"
 
 namespace imagehash::semantic {
 
@@ -23,10 +23,11 @@ double label_score(const torch::Tensor &codes, const std::vector<int32_t> &label
 
 // The surroundings of every row of x[n][d]: the mean direction of its ten nearest rows of others[m][d] by
 // cosine. Of unit length.
-torch::Tensor surroundings(const torch::Tensor &x, const torch::Tensor &others, StopFlag stop);
+torch::Tensor surroundings_of(const torch::Tensor &x, const torch::Tensor &others, StopFlag stop);
 
 // Mean average precision of queries[i], a code of the picture of row i, among the other rows' codes, where
-// the ten rows nearest to row i by cosine of their places[n][d] count as relevant.
-double neighbour_score(const torch::Tensor &queries, const torch::Tensor &codes, const torch::Tensor &places);
+// the ten rows nearest to row i by cosine of their surroundings[n][d] count as relevant.
+double neighbor_score(const torch::Tensor &queries, const torch::Tensor &codes,
+                      const torch::Tensor &surroundings);
 
 }  // namespace imagehash::semantic
