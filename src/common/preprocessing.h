@@ -1,4 +1,5 @@
-// How pixels become the input of a network: what the weights were trained with, and what is stored with a model.
+// Preprocessing: how pixels become the input of a network. It is what the weights were trained with, and is stored
+// with an image model.
 //
 // src/vision writes inputs by it, src/semantic runs networks on them, src/pg checks it.
 #pragma once
@@ -11,7 +12,7 @@ namespace imagehash {
 // Of float[N,3,side,side], which lies in memory as [N][side][side][3] (channels-last).
 struct Preprocessing {
     int side;        // height and width of the input, pixels
-    int short_side;  // the image's short side is resized to this, and the centre cut out; 0: the whole image
+    int short_side;  // the image's short side is resized to this, and the center cut out; 0: the whole image
                      // is squashed to side x side
     float mean[3];   // of R, G, B, on 0 to 255
     float scale[3];  // input = (pixel - mean) / scale

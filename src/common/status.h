@@ -1,8 +1,8 @@
 // How the libraries report failure: inside an exception, through their tables of functions a plain struct.
 //
-// src/pg may not see a C++ exception, and a C++ frame may not see a longjmp. So every function of an api.h
-// runs inside guarded(), the only place that catches, and returns a Status: plain memory that outlives all
-// C++ frames. Must not include PostgreSQL, OpenCV or LibTorch.
+// No C++ exception may reach src/pg, and no longjmp may pass a C++ frame. So every function of an api.h runs
+// inside guarded(), the only place that catches, and returns a Status: plain memory that outlives all C++
+// frames. Must not include PostgreSQL, OpenCV or LibTorch.
 #pragma once
 
 #include <cstdarg>
@@ -20,7 +20,7 @@ enum class ErrorKind {
     unsupported,   // a known format, or a feature of one, that this build cannot decode
     too_large,     // more pixels than the limit
     bad_argument,  // a call that cannot be answered: wrong embedding length, non-finite values
-    bad_model,     // a model or hasher file that is damaged or of the wrong shape
+    bad_model,     // a network or hasher file that is damaged or of the wrong shape
     out_of_memory,
     cancelled,  // the stop flag was seen
     abandoned,  // ... but a registered network runs on, in a thread that only the end of the process ends:

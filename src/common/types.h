@@ -1,6 +1,6 @@
 // What the libraries and their callers hand each other, beside Status (status.h).
 //
-// Must not include PostgreSQL, OpenCV or LibTorch, so that both sides of the wall can read it.
+// Must not include PostgreSQL, OpenCV or LibTorch, so that libraries and callers can both read it.
 #pragma once
 
 #include <cstddef>
