@@ -64,12 +64,4 @@ ImageHasher shipped_image_hasher();
 // Those of a name; errors as of hasher_by_name() and model_of_hasher().
 ImageHasher image_hasher_by_name(const char *name);
 
-// Enters a hasher for the embeddings of `model` as a row of imagehash.hasher, owned by the current user
-// (EXECUTE with grant option on the function beside it), and returns its method. `file`: a file of
-// src/semantic/hasher/hasher.h, checked here. `recipe` and `quality` are jsonb as text. ERROR 42710 where the name
-// exists, 22023 where the file is none or does not fit the model. The caller has decided that the user may do
-// this.
-Method store_hasher(const char *name, const char *model, Bytes file, const char *recipe,
-                    const char *quality);
-
 }  // namespace imagehash::pg

@@ -3,6 +3,8 @@
 // come in otherwise.
 //
 // Rows are inserted as the owner of the tables, so that nobody else needs rights on them.
+#include "pg/catalog/register.h"
+
 #include "pg/server/as_owner.h"
 #include "pg/catalog/tables.h"
 #include "pg/server/errors.h"

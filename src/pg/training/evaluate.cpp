@@ -1,11 +1,11 @@
 // evaluate_hasher(): how well a hasher's codes rank what a query returns, beside the embeddings themselves;
 // what it promises is said in sql/imagehash--X.Y.sql.
 //
-// Only unpacks, chooses the queries and packs: the measures are in src/vision. Plain structs and palloc
-// memory only: ereport jumps over these frames.
-#include "pg/images/embedding.h"
+// Unpacks the arguments, reads the source, chooses the queries and returns the measures, which are taken in
+// src/semantic/train/retrieval.cpp. Plain structs and palloc memory only: ereport jumps over these frames.
 #include "pg/catalog/lookup.h"
-#include "pg/training/training.h"
+#include "pg/images/embedding.h"
+#include "pg/training/source_options.h"
 
 #include <cmath>
 
@@ -17,10 +17,10 @@ extern "C" {
 
 using namespace imagehash;
 
-namespace {
-
 constexpr double kDefaultQueries = 500, kDefaultQueryShare = 0.1;
 constexpr int64 kFewQueries = 100;
+
+namespace {
 
 struct EvaluateArguments {
     pg::SourceOptions source;
@@ -29,10 +29,10 @@ struct EvaluateArguments {
     bool few_queries_told;
 };
 
-// Rows that are asked for. `self`: where each is in the collection, null where queries are not part of it.
-struct Questions {
+// Which rows of the source are queries, and which are searched.
+struct QuerySplit {
     semantic::LearnSet queries, collection;
-    size_t *self;
+    size_t *query_rows;  // where each query is in the collection; null where none is part of it
 };
 
 }  // namespace
@@ -69,7 +69,7 @@ IMAGEHASH_FUNCTION(imagehash_evaluate_hasher_options) {
     EvaluateArguments arguments = {};
     pg::OptionList list = {};
     add_options(&list, &arguments);
-    pg::put_options(fcinfo, &list);
+    pg::return_options(fcinfo, &list);
     return 0;
 }
 
@@ -77,8 +77,7 @@ static const pg::LoadedModel *model_of_source(const void *hasher) {
     return pg::model_of_hasher(static_cast<const pg::HasherRow *>(hasher));
 }
 
-// Copies of the chosen rows.
-static semantic::LearnSet take_rows(const pg::SourceRows *rows, const size_t *chosen, size_t count) {
+static semantic::LearnSet copy_rows(const pg::SourceRows *rows, const size_t *chosen, size_t count) {
     Size length = rows->length;
     float *embeddings =
         static_cast<float *>(palloc_extended(sizeof(float) * length * Max(count, 1), MCXT_ALLOC_HUGE));
@@ -97,7 +96,7 @@ static size_t *row_numbers(const pg::SourceRows *rows) {
 }
 
 // As the third column says: queries and collection are two sets.
-static Questions split_by_column(const pg::SourceRows *rows) {
+static QuerySplit split_by_column(const pg::SourceRows *rows) {
     size_t *queries = row_numbers(rows), *others = row_numbers(rows), query_count = 0, other_count = 0;
     for (int64 i = 0; i < rows->rows; i++) {
         if (rows->is_query[i])
@@ -109,11 +108,11 @@ static Questions split_by_column(const pg::SourceRows *rows) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("source has %zu queries and %zu other rows, both are needed", query_count,
                                other_count)));
-    return {take_rows(rows, queries, query_count), take_rows(rows, others, other_count), nullptr};
+    return {copy_rows(rows, queries, query_count), copy_rows(rows, others, other_count), nullptr};
 }
 
-// How many are drawn of so many rows.
-static double queries_of(const EvaluateArguments *a, double rows) {
+// How many queries are drawn of so many rows.
+static double query_count(const EvaluateArguments *a, double rows) {
     double wanted = a->queries >= 1  ? std::floor(a->queries)
                     : a->queries > 0 ? std::ceil(a->queries * rows)
                                      : Min(kDefaultQueries, std::ceil(kDefaultQueryShare * rows));
@@ -136,11 +135,11 @@ static void warn_of_few_queries(EvaluateArguments *a, int64 queries, bool by_col
 static void check_before_reading(const pg::SourceOutline *outline, void *argument) {
     EvaluateArguments *a = static_cast<EvaluateArguments *>(argument);
     if (!outline->has_is_query)
-        warn_of_few_queries(a, static_cast<int64>(queries_of(a, static_cast<double>(outline->rows))), false);
+        warn_of_few_queries(a, static_cast<int64>(query_count(a, static_cast<double>(outline->rows))), false);
 }
 
-// Of queries with a label, where there are labels: others are not averaged.
-static int64 count_queries(const semantic::LearnSet *queries) {
+// The queries that are averaged: where there are labels, those with a label.
+static int64 averaged_queries(const semantic::LearnSet *queries) {
     int64 count = 0;
     for (size_t i = 0; i < queries->rows; i++)
         if (!queries->labels || queries->labels[i] >= 0) count++;
@@ -149,46 +148,45 @@ static int64 count_queries(const semantic::LearnSet *queries) {
 
 // A draw from the rows, of those with a label where there are labels; each is left out of its own ranking
 // only.
-static Questions draw_queries(const pg::SourceRows *rows, const EvaluateArguments *a) {
+static QuerySplit draw_queries(const pg::SourceRows *rows, const EvaluateArguments *a) {
     size_t *from = row_numbers(rows), count = 0;
     for (int64 i = 0; i < rows->rows; i++)
         if (!rows->labels || rows->labels[i] >= 0) from[count++] = i;
-    size_t drawn = static_cast<size_t>(queries_of(a, static_cast<double>(count)));
+    size_t drawn = static_cast<size_t>(query_count(a, static_cast<double>(count)));
     hamming::Random random(static_cast<uint64>(a->source.seed));
     for (size_t i = 0; i < drawn; i++) {
         size_t other = i + random.below(count - i), held = from[i];
         from[i] = from[other];
         from[other] = held;
     }
-    semantic::LearnSet all = {rows->embeddings, static_cast<size_t>(rows->rows), rows->length, nullptr, 0,
-                            rows->labels};
-    return {take_rows(rows, from, drawn), all, from};
+    semantic::LearnSet all = {
+        rows->embeddings, static_cast<size_t>(rows->rows), rows->length, nullptr, 0, rows->labels};
+    return {copy_rows(rows, from, drawn), all, from};
 }
 
-static void put(ReturnSetInfo *result, const char *metric, double code, double embedding) {
+static void return_metric(ReturnSetInfo *result, const char *metric, double code, double embedding) {
     Datum values[] = {CStringGetTextDatum(metric), Float8GetDatum(code), Float8GetDatum(embedding)};
     bool nulls[] = {false, std::isnan(code), std::isnan(embedding)};
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-static void put_evaluation(ReturnSetInfo *result, const EvaluateArguments *a, const Questions *questions,
+static void return_metrics(ReturnSetInfo *result, const EvaluateArguments *a, const QuerySplit *split,
                            const semantic::Evaluation *e) {
-    double none = std::nan("");
-    put(result, "mAP", e->code.map, e->embedding.map);
-    put(result, psprintf("mAP@%lld", static_cast<long long>(a->k)), e->code.map_at_k, e->embedding.map_at_k);
-    put(result, psprintf("precision@%lld", static_cast<long long>(a->precision_k)), e->code.precision_at_k,
-        e->embedding.precision_at_k);
-    put(result, psprintf("recall within %lld bits", static_cast<long long>(a->radius)),
-        e->code.recall_within_radius, none);
-    put(result, psprintf("neighbors kept@%lld", static_cast<long long>(a->precision_k)), e->neighbors_kept,
-        1);
-    put(result, "mean bit imbalance", e->mean_bit_balance, none);
-    put(result, "worst bit imbalance", e->worst_bit_balance, none);
-    put(result, "mean bit correlation", e->mean_bit_correlation, none);
-    put(result, "queries", static_cast<double>(questions->queries.rows),
-        static_cast<double>(questions->queries.rows));
-    put(result, "collection", static_cast<double>(questions->collection.rows),
-        static_cast<double>(questions->collection.rows));
+    const double none = std::nan("");
+    const long long k = a->k, precision_k = a->precision_k, radius = a->radius;
+    const double queries = static_cast<double>(split->queries.rows);
+    const double collection = static_cast<double>(split->collection.rows);
+    return_metric(result, "mAP", e->code.map, e->embedding.map);
+    return_metric(result, psprintf("mAP@%lld", k), e->code.map_at_k, e->embedding.map_at_k);
+    return_metric(result, psprintf("precision@%lld", precision_k), e->code.precision_at_k,
+                  e->embedding.precision_at_k);
+    return_metric(result, psprintf("recall within %lld bits", radius), e->code.recall_within_radius, none);
+    return_metric(result, psprintf("neighbors kept@%lld", precision_k), e->neighbors_kept, 1);
+    return_metric(result, "mean bit imbalance", e->mean_bit_balance, none);
+    return_metric(result, "worst bit imbalance", e->worst_bit_balance, none);
+    return_metric(result, "mean bit correlation", e->mean_bit_correlation, none);
+    return_metric(result, "queries", queries, queries);
+    return_metric(result, "collection", collection, collection);
 }
 
 IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
@@ -220,24 +218,24 @@ IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("source has less than two rows to rank")));
     pg::tell_source(&rows);
 
-    Questions questions = rows.is_query ? split_by_column(&rows) : draw_queries(&rows, &arguments);
-    warn_of_few_queries(&arguments, count_queries(&questions.queries), rows.is_query != nullptr);
+    QuerySplit split = rows.is_query ? split_by_column(&rows) : draw_queries(&rows, &arguments);
+    warn_of_few_queries(&arguments, averaged_queries(&split.queries), rows.is_query != nullptr);
     semantic::EvaluateOptions options;
     options.k = arguments.k;
     options.precision_k = arguments.precision_k;
     options.radius = static_cast<int>(arguments.radius);
-    options.self = questions.self;
+    options.self = split.query_rows;
     // Reading the source may have run functions that load others: what was loaded is looked up again.
     hasher = *pg::hasher_by_name(name, &row);
-    pg::check_status(pg::semantic_library().set_threads(pg::threads_of_session()));
+    const semantic::Api &library = pg::semantic_library();
+    pg::check_status(library.set_threads(pg::threads_of_session()));
     semantic::Evaluation evaluation;
-    Status status = pg::semantic_library().evaluate_hasher(hasher.hasher, questions.queries, questions.collection,
-                                                    options, pg::stop_requested, &evaluation);
+    Status status = library.evaluate_hasher(hasher.hasher, split.queries, split.collection, options,
+                                            pg::stop_requested, &evaluation);
     CHECK_FOR_INTERRUPTS();
     pg::check_status(status);
     MemoryContextSwitchTo(before);
-    put_evaluation(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), &arguments, &questions,
-                   &evaluation);
+    return_metrics(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), &arguments, &split, &evaluation);
     MemoryContextDelete(work);
     return 0;
 }

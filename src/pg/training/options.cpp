@@ -1,4 +1,6 @@
-// See vision_options.h. Plain structs and palloc memory only: ereport jumps over these frames.
+// Reads options from jsonb by a list of them, and writes the list as rows and recipes as JSON text. Every
+// message names the option and what it must be. Plain structs and palloc memory only: ereport jumps over
+// these frames.
 #include "pg/training/options.h"
 
 #include <cmath>
@@ -182,7 +184,7 @@ static const char *full_description(const Option *option) {
     return psprintf("%s%s%s", option->description, low, high);
 }
 
-void put_options(FunctionCallInfo fcinfo, const OptionList *list) {
+void return_options(FunctionCallInfo fcinfo, const OptionList *list) {
     InitMaterializedSRF(fcinfo, 0);
     ReturnSetInfo *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     for (int i = 0; i < list->count; i++) {

@@ -55,9 +55,9 @@ void add_option(OptionList *list, const Option &option);
 void read_options(Jsonb *options, OptionList *list);
 bool option_is_given(const OptionList *list, const void *target);
 
-// As rows (name, kind, default_value, low, high, description) of a set-returning function; targets are not
-// used.
-void put_options(FunctionCallInfo fcinfo, const OptionList *list);
+// Returns the options as rows (name, kind, default_value, low, high, description) of a set-returning
+// function. Targets are not used.
+void return_options(FunctionCallInfo fcinfo, const OptionList *list);
 
 // A JSON object as text that is put together key by key.
 void begin_object(StringInfo json);

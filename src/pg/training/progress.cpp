@@ -1,4 +1,4 @@
-// See vision_progress.h. Plain structs and palloc memory only: ereport jumps over these frames.
+// Looks at the clock. Plain structs and palloc memory only: ereport jumps over these frames.
 #include "pg/training/progress.h"
 
 #include <cmath>

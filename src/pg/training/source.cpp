@@ -1,4 +1,6 @@
-// See vision_source.h. Plain structs and palloc memory only: ereport jumps over these frames.
+// Reads a query through a cursor, a batch of rows at a time: columns, labels, the sample, embeddings,
+// notices. Rows go into one SourceRows and nothing else outlives the call. Plain structs and palloc memory
+// only: ereport jumps over these frames.
 #include "pg/training/source.h"
 
 #include <cmath>
@@ -26,14 +28,16 @@ constexpr int kImagesAtOnce = 8;
 constexpr int64 kFirstCapacity = 256;
 constexpr int kReasonsTold = 5;  // notices about bad images
 
+namespace {
+
 // One row of a fetch that may be kept.
 struct Candidate {
     int64 number;         // in the source, from 1
     int64 slot;           // where it goes in the sample; from the rows held on: at the end
     const float *values;  // [1 + views][length]
     Bytes image;
-    Status status;  // of embedding it
-    const char *label;      // null: none
+    Status status;      // of embedding it
+    const char *label;  // null: none
     bool is_query;
 };
 
@@ -42,37 +46,51 @@ struct LabelEntry {
     int32 id;
 };
 
-// Rows that are embedded, of how many, since when.
-struct EmbeddingWork {
-    int64 done = 0;
-    int64 total = -1;  // -1: not known
-    TimestampTz start = 0;
+// What the columns of the source are.
+struct SourceColumns {
+    Oid first_type;  // without domains
+    bool has_label, has_is_query;
+    FmgrInfo label_output;
 };
 
+// The sample: which of the rows seen are kept.
+struct Reservoir {
+    hamming::Random random{0};
+    int64 limit;  // rows kept at most
+};
+
+// Rows that are embedded, of how many, since when.
+struct EmbeddingWork {
+    int64 done;
+    int64 total;  // -1: not known
+    TimestampTz start;
+};
+
+// The state of one read_source().
 struct Reader {
     const SourceRules *rules;
-    SourceRows *rows;
-    hamming::Random random;
-    MemoryContext keep;             // outlives the cursor
-    MemoryContext batch = nullptr;  // of one fetch
-    const LoadedModel *model = nullptr;
-    Oid first_type = InvalidOid;
-    FmgrInfo label_output = {};
-    bool has_label = false, has_is_query = false;
-    int64 number = 0;               // of the row in work, 0: none
-    int64 read = 0;                 // rows fetched
-    int64 limit = 0, capacity = 0;  // rows kept at most; rows there is room for
-    HTAB *label_ids = nullptr;
-    EmbeddingWork embedding = {};
+    SourceRows *rows;              // the result
+    MemoryContext result_context;  // outlives the cursor
+    MemoryContext batch_context;   // of one fetch
+    SourceColumns columns;
+    Reservoir reservoir;
+    int64 capacity;  // rows there is room for
+    HTAB *label_ids;
+    const LoadedModel *model;  // null where the source has embeddings
+    EmbeddingWork embedding;
+    int64 read;         // rows fetched
+    int64 current_row;  // number of the row in work, for errors; 0: none
 };
 static_assert(std::is_trivially_destructible_v<Reader>);
+
+}  // namespace
 
 static void tell_row(void *argument) {
     const Reader *reader = static_cast<const Reader *>(argument);
     // Where a cancel came is chance.
     bool is_about_row = geterrcode() != ERRCODE_QUERY_CANCELED && geterrcode() != ERRCODE_ADMIN_SHUTDOWN;
-    if (reader->number > 0 && is_about_row)
-        errcontext("row %lld of the source", static_cast<long long>(reader->number));
+    if (reader->current_row > 0 && is_about_row)
+        errcontext("row %lld of the source", static_cast<long long>(reader->current_row));
 }
 
 // --- labels ------------------------------------------------------------------------------------------------
@@ -92,7 +110,7 @@ static void make_label_table(Reader *reader) {
     control.entrysize = sizeof(LabelEntry);
     control.hash = hash_label;
     control.match = compare_labels;
-    control.hcxt = reader->keep;
+    control.hcxt = reader->result_context;
     reader->label_ids = hash_create("imagehash labels", 128, &control,
                                     HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 }
@@ -101,7 +119,7 @@ static int32 id_of_label(Reader *reader, const char *label) {
     bool found;
     LabelEntry *entry = static_cast<LabelEntry *>(hash_search(reader->label_ids, &label, HASH_ENTER, &found));
     if (!found) {
-        entry->label = MemoryContextStrdup(reader->keep, label);
+        entry->label = MemoryContextStrdup(reader->result_context, label);
         entry->id = static_cast<int32>(hash_get_num_entries(reader->label_ids)) - 1;
     }
     return entry->id;
@@ -112,7 +130,7 @@ static int32 id_of_label(Reader *reader, const char *label) {
 static void leave_out_labels(Reader *reader) {
     SourceRows *rows = reader->rows;
     // A source without labels that says which rows are queries has a null between the two.
-    bool is_meant = rows->classes == 0 && reader->has_is_query;
+    bool is_meant = rows->classes == 0 && reader->columns.has_is_query;
     if (rows->rows > 0 && !is_meant)
         ereport(
             WARNING,
@@ -170,24 +188,25 @@ static void set_limit(Reader *reader, int length) {
              errdetail("It is %lld kB, room for %lld rows.", static_cast<long long>(rules->memory),
                        static_cast<long long>(fit)),
              errhint("Raise option \"memory\", or lower \"max_rows\" or \"views\".")));
-    reader->limit = Min(rules->max_rows, fit);
+    reader->reservoir.limit = Min(rules->max_rows, fit);
 }
 
 static void *grow(Reader *reader, void *array, Size bytes) {
-    if (!array) return MemoryContextAllocHuge(reader->keep, bytes);
+    if (!array) return MemoryContextAllocHuge(reader->result_context, bytes);
     return repalloc_huge(array, bytes);
 }
 
 static void make_room(Reader *reader) {
     SourceRows *rows = reader->rows;
     if (rows->rows < reader->capacity) return;
-    Size n = reader->capacity = Min(reader->limit, Max(kFirstCapacity, 2 * reader->capacity));
+    Size n = reader->capacity = Min(reader->reservoir.limit, Max(kFirstCapacity, 2 * reader->capacity));
     Size row = sizeof(float) * rows->length;
     rows->embeddings = static_cast<float *>(grow(reader, rows->embeddings, n * row));
     if (rows->views_per_row > 0)
         rows->views = static_cast<float *>(grow(reader, rows->views, n * row * rows->views_per_row));
-    if (reader->has_label) rows->labels = static_cast<int32 *>(grow(reader, rows->labels, n * sizeof(int32)));
-    if (reader->has_is_query)
+    if (reader->columns.has_label)
+        rows->labels = static_cast<int32 *>(grow(reader, rows->labels, n * sizeof(int32)));
+    if (reader->columns.has_is_query)
         rows->is_query = static_cast<bool *>(grow(reader, rows->is_query, n * sizeof(bool)));
 }
 
@@ -207,7 +226,8 @@ static void keep_row(Reader *reader, const Candidate *candidate) {
 // --- embeddings --------------------------------------------------------------------------------------------
 
 static const float *floats_of_array(const Reader *reader, ArrayType *array, int length) {
-    if (reader->first_type == FLOAT4ARRAYOID) return reinterpret_cast<const float *>(ARR_DATA_PTR(array));
+    if (reader->columns.first_type == FLOAT4ARRAYOID)
+        return reinterpret_cast<const float *>(ARR_DATA_PTR(array));
     return floats_of_doubles(array, length);
 }
 
@@ -215,7 +235,7 @@ static const float *read_embedding(Reader *reader, Datum datum) {
     ArrayType *array = DatumGetArrayTypeP(datum);
     int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
     int expected = reader->rows->length > 0 ? reader->rows->length : reader->rules->length;
-    long long number = reader->number;
+    long long number = reader->current_row;
     if (ARR_NDIM(array) > 1)
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
                         errmsg("embedding in row %lld of the source has %d dimensions instead of one", number,
@@ -275,7 +295,7 @@ static bool image_is_good(Reader *reader, const Candidate *candidate) {
 
 // --- the cursor --------------------------------------------------------------------------------------------
 
-static void take_model(Reader *reader) {
+static void load_model(Reader *reader) {
     const SourceRules *rules = reader->rules;
     reader->model = rules->model(rules->model_argument);
     use_session_threads();
@@ -287,39 +307,41 @@ static void take_model(Reader *reader) {
 }
 
 static void check_columns(Reader *reader, TupleDesc columns) {
+    SourceColumns *known = &reader->columns;
     int most = reader->rules->is_query_column ? 3 : 2;
     if (columns->natts < 1 || columns->natts > most)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("source must have 1 to %d columns, not %d", most, columns->natts),
                         errdetail("They are an embedding or an image, a label%s.",
                                   most == 3 ? ", and whether the row is a query" : "")));
-    reader->first_type = getBaseType(TupleDescAttr(columns, 0)->atttypid);
-    reader->rows->images = reader->first_type == BYTEAOID;
-    if (!reader->rows->images && reader->first_type != FLOAT4ARRAYOID && reader->first_type != FLOAT8ARRAYOID)
+    known->first_type = getBaseType(TupleDescAttr(columns, 0)->atttypid);
+    reader->rows->images = known->first_type == BYTEAOID;
+    bool embeddings = known->first_type == FLOAT4ARRAYOID || known->first_type == FLOAT8ARRAYOID;
+    if (!reader->rows->images && !embeddings)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("first column of the source is of type %s, not real[] or bytea",
                                format_type_be(TupleDescAttr(columns, 0)->atttypid)),
                         errhint("It must be an embedding, real[], or an image, bytea. Cast it, as in "
                                 "embedding::real[].")));
-    reader->has_label = columns->natts >= 2;
-    reader->has_is_query = columns->natts >= 3;
-    if (reader->has_is_query && getBaseType(TupleDescAttr(columns, 2)->atttypid) != BOOLOID)
+    known->has_label = columns->natts >= 2;
+    known->has_is_query = columns->natts >= 3;
+    if (known->has_is_query && getBaseType(TupleDescAttr(columns, 2)->atttypid) != BOOLOID)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("third column of the source is of type %s, not boolean",
                                format_type_be(TupleDescAttr(columns, 2)->atttypid))));
-    if (!reader->has_label) return;
+    if (!known->has_label) return;
     Oid output;
     bool is_varlena;
     getTypeOutputInfo(TupleDescAttr(columns, 1)->atttypid, &output, &is_varlena);
-    fmgr_info_cxt(output, &reader->label_output, reader->keep);
+    fmgr_info_cxt(output, &known->label_output, reader->result_context);
     make_label_table(reader);
 }
 
 // Where row number `seen` (from 0) of the reservoir goes; negative: it is not kept.
-static int64 draw_slot(Reader *reader, int64 seen) {
-    if (seen < reader->limit) return seen;
-    int64 slot = static_cast<int64>(reader->random.below(seen + 1));
-    return slot < reader->limit ? slot : -1;
+static int64 draw_slot(Reservoir *reservoir, int64 seen) {
+    if (seen < reservoir->limit) return seen;
+    int64 slot = static_cast<int64>(reservoir->random.below(seen + 1));
+    return slot < reservoir->limit ? slot : -1;
 }
 
 // False where the row is left out.
@@ -327,45 +349,45 @@ static bool read_candidate(Reader *reader, HeapTuple tuple, TupleDesc columns, C
     SourceRows *rows = reader->rows;
     bool is_null;
     *candidate = {};
-    candidate->number = reader->number;
+    candidate->number = reader->current_row;
     Datum first = SPI_getbinval(tuple, columns, 1, &is_null);
     if (is_null) {
         rows->null_rows++;
         return false;
     }
     if (!rows->images) candidate->values = read_embedding(reader, first);
-    candidate->slot = draw_slot(reader, rows->seen++);
+    candidate->slot = draw_slot(&reader->reservoir, rows->seen++);
     if (candidate->slot < 0) return false;
     if (rows->images) candidate->image = image_bytes(DatumGetByteaPP(first));
-    if (reader->has_label) {
+    if (reader->columns.has_label) {
         Datum label = SPI_getbinval(tuple, columns, 2, &is_null);
-        if (!is_null) candidate->label = OutputFunctionCall(&reader->label_output, label);
+        if (!is_null) candidate->label = OutputFunctionCall(&reader->columns.label_output, label);
     }
-    if (reader->has_is_query) {
+    if (reader->columns.has_is_query) {
         Datum is_query = SPI_getbinval(tuple, columns, 3, &is_null);
         candidate->is_query = !is_null && DatumGetBool(is_query);
     }
     return true;
 }
 
-static void take_batch(Reader *reader, SPITupleTable *table, uint64 fetched) {
+static void keep_batch(Reader *reader, SPITupleTable *table, uint64 fetched) {
     Candidate *candidates = static_cast<Candidate *>(palloc(sizeof(Candidate) * fetched));
     int count = 0;
     for (uint64 i = 0; i < fetched; i++) {
         CHECK_FOR_INTERRUPTS();
-        reader->number = ++reader->read;
+        reader->current_row = ++reader->read;
         if (read_candidate(reader, table->vals[i], table->tupdesc, &candidates[count])) count++;
     }
-    reader->number = 0;
+    reader->current_row = 0;
     if (reader->rows->images) {
         embed_candidates(reader, candidates, count);
         reader->embedding.done += count;
     }
     for (int i = 0; i < count; i++) {
-        reader->number = candidates[i].number;
+        reader->current_row = candidates[i].number;
         if (!reader->rows->images || image_is_good(reader, &candidates[i])) keep_row(reader, &candidates[i]);
     }
-    reader->number = 0;
+    reader->current_row = 0;
     CHECK_FOR_INTERRUPTS();
 }
 
@@ -402,8 +424,8 @@ static int64 count_source(SPIPlanPtr plan) {
 
 // Images that are embedded of so many rows: what the reservoir will draw, with a copy of its random numbers.
 static int64 images_drawn(const Reader *reader, int64 rows) {
-    Reader copy = *reader;
-    int64 drawn = Min(rows, reader->limit);
+    Reservoir copy = reader->reservoir;
+    int64 drawn = Min(rows, copy.limit);
     for (int64 seen = drawn; seen < rows; seen++) {
         if (seen % 65536 == 0) CHECK_FOR_INTERRUPTS();
         if (draw_slot(&copy, seen) >= 0) drawn++;
@@ -417,28 +439,33 @@ static void tell_images(const Reader *reader, int64 rows) {
     if (rows < 0)
         ereport(NOTICE, (errmsg("images to embed are not counted, %s", each),
                          errdetail("The source calls a volatile function, which would run twice.")));
-    else if (rows > reader->limit)
+    else if (rows > reader->reservoir.limit)
         ereport(NOTICE, (errmsg("%lld of %lld images to embed, for a sample of %lld, %s",
                                 static_cast<long long>(reader->embedding.total), static_cast<long long>(rows),
-                                static_cast<long long>(reader->limit), each)));
+                                static_cast<long long>(reader->reservoir.limit), each)));
     else
         ereport(NOTICE, (errmsg_plural("%lld image to embed, %s", "%lld images to embed, %s", rows,
                                        static_cast<long long>(rows), each)));
 }
 
-// The minutes are spent on images: what there is to say of them is said before.
-static void look_ahead(Reader *reader, SPIPlanPtr plan) {
+// Loads the model, lets the caller check the outline, and says how many images there are: embedding them
+// takes minutes.
+static void announce(Reader *reader, SPIPlanPtr plan) {
     const SourceRules *rules = reader->rules;
-    SourceOutline outline = {reader->rows->images, reader->has_label, reader->has_is_query, rules->length, 0,
-                             rules->max_rows};
+    SourceOutline outline = {};
+    outline.images = reader->rows->images;
+    outline.has_label = reader->columns.has_label;
+    outline.has_is_query = reader->columns.has_is_query;
+    outline.length = rules->length;
+    outline.rows = rules->max_rows;
     int64 counted = -1;
     if (outline.images) {
-        take_model(reader);
+        load_model(reader);
         counted = count_source(plan);
         if (counted >= 0) reader->embedding.total = images_drawn(reader, counted);
         outline.length = reader->rows->length;
         outline.views_per_row = reader->rows->views_per_row;
-        outline.rows = counted >= 0 ? Min(counted, reader->limit) : reader->limit;
+        outline.rows = counted >= 0 ? Min(counted, reader->reservoir.limit) : reader->reservoir.limit;
     }
     if (rules->check) rules->check(&outline, rules->check_argument);
     if (outline.images) tell_images(reader, counted);
@@ -470,27 +497,37 @@ static void read_cursor(Reader *reader, const char *query) {
                         errdetail("%s", SPI_result_code_string(SPI_result))));
     Portal portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
     check_columns(reader, portal->tupDesc);
-    look_ahead(reader, plan);
+    announce(reader, plan);
     int at_once = reader->rows->images ? kImagesAtOnce : kEmbeddingsAtOnce;
     for (;;) {
         SPI_cursor_fetch(portal, true, at_once);
         if (SPI_processed == 0) break;
         SPITupleTable *table = SPI_tuptable;
-        MemoryContext before = MemoryContextSwitchTo(reader->batch);
-        take_batch(reader, table, SPI_processed);
+        MemoryContext before = MemoryContextSwitchTo(reader->batch_context);
+        keep_batch(reader, table, SPI_processed);
         if (progress_is_due()) tell_progress(reader);
         MemoryContextSwitchTo(before);
-        MemoryContextReset(reader->batch);
+        MemoryContextReset(reader->batch_context);
         SPI_freetuptable(table);
     }
     SPI_cursor_close(portal);
 }
 
+static Reader new_reader(const SourceRules *rules, SourceRows *rows) {
+    Reader reader = {};
+    reader.rules = rules;
+    reader.rows = rows;
+    reader.result_context = CurrentMemoryContext;
+    reader.batch_context =
+        AllocSetContextCreate(CurrentMemoryContext, "imagehash source batch", ALLOCSET_DEFAULT_SIZES);
+    reader.reservoir.random = hamming::Random(rules->seed);
+    reader.embedding.total = -1;
+    return reader;
+}
+
 void read_source(const char *query, const SourceRules *rules, SourceRows *rows) {
     *rows = {};
-    Reader reader = {rules, rows, hamming::Random(rules->seed), CurrentMemoryContext};
-    reader.batch =
-        AllocSetContextCreate(CurrentMemoryContext, "imagehash source batch", ALLOCSET_DEFAULT_SIZES);
+    Reader reader = new_reader(rules, rows);
     ErrorContextCallback context = {error_context_stack, tell_row, &reader};
     error_context_stack = &context;
 
@@ -506,9 +543,26 @@ void read_source(const char *query, const SourceRules *rules, SourceRows *rows) 
     XactReadOnly = was_read_only;
 
     error_context_stack = context.previous;
-    MemoryContextDelete(reader.batch);
+    MemoryContextDelete(reader.batch_context);
     close_up_labels(&reader);
     rows->memory = rows->rows * bytes_per_row(rows);
+}
+
+void tell_source(const SourceRows *rows) {
+    ereport(NOTICE,
+            (errmsg("%lld rows of %d values%s%s, %lld kB", static_cast<long long>(rows->rows), rows->length,
+                    rows->views_per_row > 0 ? psprintf(" and %d views", rows->views_per_row) : "",
+                    rows->labels ? psprintf(", %d labels", rows->classes) : "",
+                    static_cast<long long>((rows->memory + 1023) / 1024))));
+    if (rows->seen > rows->rows + rows->bad_rows)
+        ereport(NOTICE, (errmsg("they are a sample of %lld rows", static_cast<long long>(rows->seen)),
+                         errhint("Options \"max_rows\" and \"memory\" bound it.")));
+    if (rows->null_rows > 0)
+        ereport(NOTICE, (errmsg("%lld rows without an embedding or image were left out",
+                                static_cast<long long>(rows->null_rows))));
+    if (rows->bad_rows > 0)
+        ereport(NOTICE, (errmsg("%lld rows with an image that cannot be embedded were left out",
+                                static_cast<long long>(rows->bad_rows))));
 }
 
 }  // namespace imagehash::pg

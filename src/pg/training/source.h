@@ -1,4 +1,4 @@
-// Rows for training or judging a hasher: streams a query of the caller's into memory that is bounded.
+// Rows for training or measuring a hasher: streams a query of the caller's into memory that is bounded.
 //
 // The query runs with the caller's rights, read-only, through a cursor. Its first column is an embedding or
 // an image, which is embedded as it comes; then a label; then, where asked for, whether the row is a query.
@@ -55,5 +55,8 @@ struct SourceRows {
 // SELECT of such columns, for rows that do not fit each other, for values that are not finite; those of
 // images; and those of the query itself.
 void read_source(const char *query, const SourceRules *rules, SourceRows *rows);
+
+// Notices for the user: how many rows were read, of which sample, and what was left out.
+void tell_source(const SourceRows *rows);
 
 }  // namespace imagehash::pg

@@ -4,12 +4,13 @@
 // Reading, training and storing are three steps, and only memory goes from one to the next: no cursor is open
 // while LibTorch works. The training is driven epoch by epoch, so that it can be reported and cancelled.
 // Plain structs and palloc memory only: ereport jumps over these frames.
-#include "pg/images/embedding.h"
-#include "pg/catalog/tables.h"
-#include "pg/value/methods.h"
 #include "pg/catalog/lookup.h"
+#include "pg/catalog/register.h"
+#include "pg/catalog/tables.h"
+#include "pg/images/embedding.h"
 #include "pg/training/progress.h"
-#include "pg/training/training.h"
+#include "pg/training/source_options.h"
+#include "pg/value/methods.h"
 
 #include <cmath>
 #include <variant>
@@ -25,15 +26,15 @@ extern "C" {
 
 using namespace imagehash;
 
-namespace {
-
 constexpr int kDefaultViews = 4, kMaxViews = 64;
 constexpr int64 kFewRows = 1000;  // below, none was measured to be better than the shipped hasher
+
+namespace {
 
 // What a training came to. An epoch of 0 is ITQ.
 struct TrainOutcome {
     semantic::TrainProgress best;  // of the epoch that is kept
-    int epochs;                  // how many were run
+    int epochs;                    // how many were run
     bool itq_was_tried;
     double itq, autoencoder;  // validations, each the best one
 };
@@ -46,6 +47,12 @@ struct TrainArguments {
     int views;
     semantic::TrainOptions train;
     bool few_rows_told;
+};
+
+// Frees a training when its memory context goes, which it does whatever happens.
+struct TrainingHolder {
+    MemoryContextCallback callback;
+    semantic::Training *training;
 };
 
 }  // namespace
@@ -116,7 +123,7 @@ IMAGEHASH_FUNCTION(imagehash_train_hasher_options) {
     TrainArguments arguments = {};
     pg::OptionList list = {};
     add_options(&list, &arguments);
-    pg::put_options(fcinfo, &list);
+    pg::return_options(fcinfo, &list);
     return 0;
 }
 
@@ -130,12 +137,6 @@ static int bits_argument(FunctionCallInfo fcinfo, int number) {
 }
 
 // --- the training ------------------------------------------------------------------------------------------
-
-// Frees a training when its memory context goes, which it does whatever happens.
-struct TrainingHolder {
-    MemoryContextCallback callback;
-    semantic::Training *training;
-};
 
 static void free_training(void *argument) {
     TrainingHolder *holder = static_cast<TrainingHolder *>(argument);
@@ -151,7 +152,8 @@ static TrainingHolder *make_holder() {
     return holder;
 }
 
-static void check_work(const Status &status) {
+// After a call that polled the stop flag: a cancel is the statement's, not an error of the training.
+static void check_cancel_and_status(const Status &status) {
     CHECK_FOR_INTERRUPTS();
     pg::check_status(status);
 }
@@ -190,13 +192,15 @@ static void tell_choice(const TrainOutcome *o) {
 
 // The bytes belong to the holder.
 static Bytes train(const semantic::LearnSet *set, const semantic::TrainOptions *options,
-                           TrainingHolder *holder, TrainOutcome *outcome) {
-    check_work(pg::semantic_library().set_threads(pg::threads_of_session()));
-    check_work(pg::semantic_library().train_begin(*set, *options, pg::stop_requested, &holder->training));
+                   TrainingHolder *holder, TrainOutcome *outcome) {
+    const semantic::Api &library = pg::semantic_library();
+    check_cancel_and_status(library.set_threads(pg::threads_of_session()));
+    check_cancel_and_status(library.train_begin(*set, *options, pg::stop_requested, &holder->training));
     semantic::TrainProgress progress = {};
     TimestampTz start = GetCurrentTimestamp();
     for (bool done = false; !done;) {
-        check_work(pg::semantic_library().train_epoch(holder->training, pg::stop_requested, &progress, &done));
+        check_cancel_and_status(
+            library.train_epoch(holder->training, pg::stop_requested, &progress, &done));
         if (progress.best) outcome->best = progress;
         if (!semantic::trains_autoencoder(options->algorithm)) continue;
         bool is_itq = progress.epoch == 0;
@@ -209,7 +213,7 @@ static Bytes train(const semantic::LearnSet *set, const semantic::TrainOptions *
     outcome->epochs = progress.epoch;
     if (outcome->itq_was_tried) tell_choice(outcome);
     Bytes file;
-    check_work(pg::semantic_library().train_result(holder->training, &file));
+    check_cancel_and_status(library.train_result(holder->training, &file));
     return file;
 }
 
@@ -236,7 +240,8 @@ static void add_training(StringInfo json, const semantic::TrainOptions *t) {
 static char *libraries_of(const char *model) {
     Fact facts[kMaxFacts];
     int count;
-    check_work(pg::semantic_library().describe(pg::model_by_name(model)->network, facts, &count));
+    semantic::NetworkId network = pg::model_by_name(model)->network;
+    check_cancel_and_status(pg::semantic_library().describe(network, facts, &count));
     StringInfoData json;
     pg::begin_object(&json);
     pg::add_text(&json, "imagehash", IMAGEHASH_VERSION);
@@ -247,7 +252,8 @@ static char *libraries_of(const char *model) {
 static char *recipe_of(const TrainArguments *a, const pg::SourceRows *rows) {
     StringInfoData json;
     pg::begin_object(&json);
-    pg::add_text(&json, "algorithm", pg::semantic_library().algorithm_names[static_cast<int>(a->train.algorithm)]);
+    const char *const *algorithm_names = pg::semantic_library().algorithm_names;
+    pg::add_text(&json, "algorithm", algorithm_names[static_cast<int>(a->train.algorithm)]);
     pg::add_integer(&json, "seed", a->source.seed);
     if (semantic::trains_autoencoder(a->train.algorithm)) add_training(&json, &a->train);
     pg::add_integer(&json, "rows", rows->rows);
@@ -308,8 +314,8 @@ static const pg::LoadedModel *model_of_source(const void *name) {
 
 // Random directions learn nothing from rows but their mean.
 static void warn_of_few_rows(TrainArguments *a, int64 rows) {
-    if (rows >= kFewRows || a->few_rows_told || a->train.algorithm == semantic::HasherAlgorithm::random_projection)
-        return;
+    bool learns = a->train.algorithm != semantic::HasherAlgorithm::random_projection;
+    if (rows >= kFewRows || a->few_rows_told || !learns) return;
     a->few_rows_told = true;
     bool is_shipped_model = strcmp(a->model, IMAGEHASH_NETWORK_NAME) == 0;
     ereport(
@@ -333,9 +339,10 @@ static void check_before_reading(const pg::SourceOutline *outline, void *argumen
     static const int32 a_label = 0;
     choose_recipe(&expected, {nullptr, static_cast<size_t>(outline->rows), outline->length, nullptr,
                               outline->views_per_row, outline->has_label ? &a_label : nullptr});
-    pg::check_status(pg::semantic_library().check_train_options(expected.train, outline->length, outline->views_per_row));
+    const semantic::Api &library = pg::semantic_library();
+    pg::check_status(library.check_train_options(expected.train, outline->length, outline->views_per_row));
     if (outline->rows > 0) {
-        pg::check_status(pg::semantic_library().check_train_rows(expected.train, static_cast<size_t>(outline->rows)));
+        pg::check_status(library.check_train_rows(expected.train, static_cast<size_t>(outline->rows)));
         warn_of_few_rows(a, outline->rows);
     }
 }
@@ -392,9 +399,8 @@ IMAGEHASH_FUNCTION(imagehash_train_hasher) {
     MemoryContext before = MemoryContextSwitchTo(work);
     pg::SourceRows rows;
     read_training_rows(query, &arguments, &rows);
-    semantic::LearnSet set = {rows.embeddings,    static_cast<size_t>(rows.rows),
-                            rows.length,        rows.views,
-                            rows.views_per_row, rows.labels};
+    semantic::LearnSet set = {rows.embeddings, static_cast<size_t>(rows.rows), rows.length,
+                              rows.views,      rows.views_per_row,             rows.labels};
     choose_recipe(&arguments, set);
 
     TrainingHolder *holder = make_holder();
