@@ -495,7 +495,8 @@ COMMENT ON FUNCTION imagehash_info() IS
     'libraries; by which backend the network runs (xnnpack, onednn, plain), and whether that was checked against plain; threads. '
     'Loads both libraries and the network. What is missing or damaged is a WARNING, and what it would tell is left out';
 
--- images that may be bad
+-- Images that may be bad: each function that makes one hash of an image has a try_ form. Those that return arrays have none:
+-- image_error() answers for them.
 
 CREATE FUNCTION image_error(image bytea) RETURNS text
     AS 'MODULE_PATHNAME', 'imagehash_image_error'
@@ -512,11 +513,54 @@ COMMENT ON FUNCTION try_semantic_hash(bytea) IS
     'and the message of the error. For loading many images of which some are bad, once a row and '
     'in parallel: SELECT id, (t).* FROM (SELECT id, try_semantic_hash(image) AS t FROM photo OFFSET 0) s. Errors that are not the image''s are raised (57014, 53200, 58P01, XX001)';
 
-CREATE FUNCTION try_perceptual_hash(image bytea, OUT hash imagehash, OUT sqlstate text, OUT error text) RETURNS record
+CREATE FUNCTION try_average_hash(image bytea, hash_size integer DEFAULT 8, OUT hash imagehash, OUT sqlstate text, OUT error text)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'imagehash_try_average_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION try_average_hash(bytea, integer) IS
+    'average_hash(image, hash_size), or NULL with the reason, as try_semantic_hash(bytea)';
+
+CREATE FUNCTION try_difference_hash(image bytea, hash_size integer DEFAULT 8, OUT hash imagehash, OUT sqlstate text, OUT error text)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'imagehash_try_difference_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION try_difference_hash(bytea, integer) IS
+    'difference_hash(image, hash_size), or NULL with the reason, as try_semantic_hash(bytea)';
+
+CREATE FUNCTION try_difference_hash_vertical(image bytea, hash_size integer DEFAULT 8, OUT hash imagehash, OUT sqlstate text, OUT error text)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'imagehash_try_vertical_difference_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION try_difference_hash_vertical(bytea, integer) IS
+    'difference_hash_vertical(image, hash_size), or NULL with the reason, as try_semantic_hash(bytea)';
+
+CREATE FUNCTION try_perceptual_hash(image bytea, hash_size integer DEFAULT 8, OUT hash imagehash, OUT sqlstate text, OUT error text)
+    RETURNS record
     AS 'MODULE_PATHNAME', 'imagehash_try_perceptual_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
-COMMENT ON FUNCTION try_perceptual_hash(bytea) IS
-    'perceptual_hash(image), or NULL with the reason, as try_semantic_hash';
+COMMENT ON FUNCTION try_perceptual_hash(bytea, integer) IS
+    'perceptual_hash(image, hash_size), or NULL with the reason, as try_semantic_hash(bytea)';
+
+CREATE FUNCTION try_wavelet_hash(image bytea, hash_size integer DEFAULT 8, OUT hash imagehash, OUT sqlstate text, OUT error text)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'imagehash_try_wavelet_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION try_wavelet_hash(bytea, integer) IS
+    'wavelet_hash(image, hash_size), or NULL with the reason, as try_semantic_hash(bytea)';
+
+CREATE FUNCTION try_color_hash(image bytea, OUT hash imagehash, OUT sqlstate text, OUT error text)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'imagehash_try_color_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION try_color_hash(bytea) IS
+    'color_hash(image), or NULL with the reason, as try_semantic_hash(bytea)';
+
+CREATE FUNCTION try_pdq_hash(image bytea, OUT hash imagehash, OUT sqlstate text, OUT error text)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'imagehash_try_pdq_hash'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
+COMMENT ON FUNCTION try_pdq_hash(bytea) IS
+    'pdq_hash(image), or NULL with the reason, as try_semantic_hash(bytea)';
 
 -- The same with a model or hasher by name. Their rows never change (see below), so these are immutable too.
 

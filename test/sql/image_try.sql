@@ -12,6 +12,19 @@ FROM upload LEFT JOIN LATERAL try_perceptual_hash(CASE WHEN image_error(image) I
 SELECT id, bit_length(t.hash), imagehash_method(t.hash), t.sqlstate, t.error FROM upload, try_perceptual_hash(image) t ORDER BY id;
 SELECT id, bit_length(t.hash), t.sqlstate, t.error FROM upload, try_semantic_hash(image) t ORDER BY id;
 SELECT t.hash = semantic_hash(image) AS same FROM upload, try_semantic_hash(image) t WHERE id = 1;
+-- Every function that makes one hash of an image has such a form.
+SELECT p.proname, EXISTS (SELECT FROM pg_proc t WHERE t.proname = 'try_' || p.proname AND t.proargtypes = p.proargtypes) AS has_try
+FROM pg_proc p WHERE p.proargnames[1] = 'image' AND p.prorettype = 'imagehash'::regtype ORDER BY 1, p.pronargs;
+SELECT id, average.hash = average_hash(image) AS average, difference.hash = difference_hash(image) AS difference,
+    vertical.hash = difference_hash_vertical(image) AS vertical, perceptual.hash = perceptual_hash(image, 16) AS perceptual,
+    wavelet.hash = wavelet_hash(image, 16) AS wavelet, color.hash = color_hash(image) AS color, pdq.hash = pdq_hash(image) AS pdq
+FROM upload, try_average_hash(image) average, try_difference_hash(image) difference, try_difference_hash_vertical(image) vertical,
+    try_perceptual_hash(image, 16) perceptual, try_wavelet_hash(image, 16) wavelet, try_color_hash(image) color, try_pdq_hash(image) pdq
+WHERE id = 1;
+SELECT average.error = wavelet.error AND color.error = pdq.error AS same, pdq.* FROM upload, try_average_hash(image) average,
+    try_wavelet_hash(image, 16) wavelet, try_color_hash(image) color, try_pdq_hash(image) pdq WHERE id = 2;
+-- What is wrong with the call is an error as ever.
+SELECT try_perceptual_hash(image, 7) FROM upload WHERE id = 1;
 SET imagehash.max_pixels = 191;
 SELECT t.* FROM upload, try_semantic_hash(image) t WHERE id = 1;
 RESET imagehash.max_pixels;

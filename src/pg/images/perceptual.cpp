@@ -3,6 +3,7 @@
 // Each unpacks its arguments, makes one call through vision/api.h and packs the answer. The calls cannot be
 // interrupted, so interrupts are looked for around them: a cancelled bulk hash stops within one image.
 #include "pg/images/arguments.h"
+#include "pg/images/outcome.h"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -19,48 +20,66 @@ static pg::ImageHash *copy_code(const uint8_t *code, int bytes, pg::Method metho
     return hash;
 }
 
+static pg::HashOutcome outcome_of(const Status &status, const uint8_t *code, int bytes, pg::Method method) {
+    return {status.ok() ? copy_code(code, bytes, method) : nullptr, status};
+}
+
 // size x size bits.
-static Datum square_hash(FunctionCallInfo fcinfo, vision::PerceptualHash which, pg::Method method) {
+static pg::HashOutcome square_hash(FunctionCallInfo fcinfo, vision::PerceptualHash which, pg::Method method) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     int32 size = PG_GETARG_INT32(1);
     uint8_t code[vision::kMaxPerceptualBytes];
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(pg::vision_library().perceptual_hash(pg::image_bytes(image), which, size, pg::limits(), code));
+    Status status =
+        pg::vision_library().perceptual_hash(pg::image_bytes(image), which, size, pg::limits(), code);
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
-    PG_RETURN_POINTER(copy_code(code, size * size / 8, method));
+    return outcome_of(status, code, size * size / 8, method);
 }
 
-IMAGEHASH_FUNCTION(imagehash_average_hash) {
-    return square_hash(fcinfo, vision::PerceptualHash::average, pg::kMethodAverage);
-}
-
-IMAGEHASH_FUNCTION(imagehash_difference_hash) {
-    return square_hash(fcinfo, vision::PerceptualHash::difference, pg::kMethodDifference);
-}
-
-IMAGEHASH_FUNCTION(imagehash_vertical_difference_hash) {
-    return square_hash(fcinfo, vision::PerceptualHash::vertical_difference, pg::kMethodVerticalDifference);
-}
-
-IMAGEHASH_FUNCTION(imagehash_perceptual_hash) {
-    return square_hash(fcinfo, vision::PerceptualHash::perceptual, pg::kMethodPerceptual);
-}
-
-IMAGEHASH_FUNCTION(imagehash_wavelet_hash) {
-    return square_hash(fcinfo, vision::PerceptualHash::wavelet, pg::kMethodWavelet);
-}
-
-IMAGEHASH_FUNCTION(imagehash_color_hash) {
+static pg::HashOutcome color_hash(FunctionCallInfo fcinfo) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     uint8_t code[vision::kMaxPerceptualBytes];
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(pg::vision_library().perceptual_hash(pg::image_bytes(image), vision::PerceptualHash::color, 0,
-                                             pg::limits(), code));
+    Status status = pg::vision_library().perceptual_hash(
+        pg::image_bytes(image), vision::PerceptualHash::color, 0, pg::limits(), code);
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
-    PG_RETURN_POINTER(copy_code(code, vision::kColorHashBytes, pg::kMethodColor));
+    return outcome_of(status, code, vision::kColorHashBytes, pg::kMethodColor);
 }
+
+// The first `variants` turns; the quality where that is wanted.
+static Status pdq_hashes(FunctionCallInfo fcinfo, int variants, uint8_t (*codes)[vision::kPdqBytes],
+                         int *quality) {
+    bytea *image = PG_GETARG_BYTEA_PP(0);
+    CHECK_FOR_INTERRUPTS();
+    Status status =
+        pg::vision_library().pdq_hash(pg::image_bytes(image), variants, pg::limits(), codes, quality);
+    CHECK_FOR_INTERRUPTS();
+    PG_FREE_IF_COPY(image, 0);
+    return status;
+}
+
+static pg::HashOutcome pdq_hash(FunctionCallInfo fcinfo) {
+    uint8_t code[1][vision::kPdqBytes];
+    int quality;
+    Status status = pdq_hashes(fcinfo, 1, code, &quality);
+    return outcome_of(status, code[0], vision::kPdqBytes, pg::kMethodPdq);
+}
+
+// imagehash_NAME and imagehash_try_NAME.
+#define HASH_FUNCTIONS(name, outcome)                                                      \
+    IMAGEHASH_FUNCTION(imagehash_##name) { return pg::hash_or_error(outcome); }            \
+    IMAGEHASH_FUNCTION(imagehash_try_##name) { return pg::hash_or_reason(fcinfo, outcome); }
+
+HASH_FUNCTIONS(average_hash, square_hash(fcinfo, vision::PerceptualHash::average, pg::kMethodAverage))
+HASH_FUNCTIONS(difference_hash, square_hash(fcinfo, vision::PerceptualHash::difference, pg::kMethodDifference))
+HASH_FUNCTIONS(vertical_difference_hash,
+               square_hash(fcinfo, vision::PerceptualHash::vertical_difference, pg::kMethodVerticalDifference))
+HASH_FUNCTIONS(perceptual_hash, square_hash(fcinfo, vision::PerceptualHash::perceptual, pg::kMethodPerceptual))
+HASH_FUNCTIONS(wavelet_hash, square_hash(fcinfo, vision::PerceptualHash::wavelet, pg::kMethodWavelet))
+HASH_FUNCTIONS(color_hash, color_hash(fcinfo))
+HASH_FUNCTIONS(pdq_hash, pdq_hash(fcinfo))
 
 // An array of the type that the called function says it returns.
 static Datum hash_array(FunctionCallInfo fcinfo, const uint8_t *codes, int count, int bytes,
@@ -82,31 +101,30 @@ IMAGEHASH_FUNCTION(imagehash_crop_resistant_hash) {
     PG_RETURN_DATUM(hash_array(fcinfo, codes[0], count, vision::kSegmentHashBytes, pg::kMethodCropResistant));
 }
 
-static int pdq(FunctionCallInfo fcinfo, int variants, uint8_t (*codes)[vision::kPdqBytes]) {
-    bytea *image = PG_GETARG_BYTEA_PP(0);
-    int quality;
-    CHECK_FOR_INTERRUPTS();
-    pg::check_status(pg::vision_library().pdq_hash(pg::image_bytes(image), variants, pg::limits(), codes, &quality));
-    CHECK_FOR_INTERRUPTS();
-    PG_FREE_IF_COPY(image, 0);
-    return quality;
-}
-
-IMAGEHASH_FUNCTION(imagehash_pdq_hash) {
-    uint8_t code[1][vision::kPdqBytes];
-    pdq(fcinfo, 1, code);
-    PG_RETURN_POINTER(copy_code(code[0], vision::kPdqBytes, pg::kMethodPdq));
-}
-
 IMAGEHASH_FUNCTION(imagehash_pdq_quality) {
-    PG_RETURN_INT32(pdq(fcinfo, 0, nullptr));
+    int quality;
+    pg::check_status(pdq_hashes(fcinfo, 0, nullptr, &quality));
+    PG_RETURN_INT32(quality);
 }
 
 IMAGEHASH_FUNCTION(imagehash_pdq_hash_dihedral) {
     uint8_t codes[vision::kDihedralVariants][vision::kPdqBytes];
-    pdq(fcinfo, vision::kDihedralVariants, codes);
+    int quality;
+    pg::check_status(pdq_hashes(fcinfo, vision::kDihedralVariants, codes, &quality));
     PG_RETURN_DATUM(
         hash_array(fcinfo, codes[0], vision::kDihedralVariants, vision::kPdqBytes, pg::kMethodPdq));
+}
+
+// Why an image cannot be decoded; NULL where it can.
+IMAGEHASH_FUNCTION(imagehash_image_error) {
+    bytea *image = PG_GETARG_BYTEA_PP(0);
+    CHECK_FOR_INTERRUPTS();
+    Status status = pg::vision_library().try_image(pg::image_bytes(image), pg::limits());
+    CHECK_FOR_INTERRUPTS();
+    PG_FREE_IF_COPY(image, 0);
+    if (status.ok()) PG_RETURN_NULL();
+    if (!pg::is_fault_of_image(status)) pg::check_status(status);
+    PG_RETURN_TEXT_P(cstring_to_text(status.message));
 }
 
 IMAGEHASH_FUNCTION(imagehash_image_info) {

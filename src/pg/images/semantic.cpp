@@ -2,8 +2,9 @@
 //
 // A forward pass of the shipped network cannot be interrupted, so interrupts are looked for around it: a
 // cancelled bulk hash stops within one image. One of a registered network is watched (semantic/network/supervised.h).
-#include "pg/images/embedding.h"
 #include "pg/catalog/lookup.h"
+#include "pg/images/embedding.h"
+#include "pg/images/outcome.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -12,20 +13,20 @@ extern "C" {
 
 using namespace imagehash;
 
-// palloc'd, of model->length values.
-static float *embed_argument(FunctionCallInfo fcinfo, const pg::LoadedModel *model) {
+// Argument 0: palloc'd, of model->length values; *decoded says why there are none.
+static float *embed_argument(FunctionCallInfo fcinfo, const pg::LoadedModel *model, Status *decoded) {
     bytea *image = PG_GETARG_BYTEA_PP(0);
     CHECK_FOR_INTERRUPTS();
-    Status decoded;
-    float *embedding = pg::embed_image(model, image, &decoded);
-    pg::check_status(decoded);
+    float *embedding = pg::embed_image(model, image, decoded);
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     return embedding;
 }
 
 static Datum embedding_datum(FunctionCallInfo fcinfo, const pg::LoadedModel *model) {
-    float *embedding = embed_argument(fcinfo, model);
+    Status decoded;
+    float *embedding = embed_argument(fcinfo, model, &decoded);
+    pg::check_status(decoded);
     Datum *elements = static_cast<Datum *>(palloc(sizeof(Datum) * model->length));
     for (int i = 0; i < model->length; i++) elements[i] = Float4GetDatum(embedding[i]);
     return PointerGetDatum(
@@ -58,17 +59,31 @@ IMAGEHASH_FUNCTION(imagehash_image_embedding_by) {
     return embedding_datum(fcinfo, pg::model_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }
 
-static Datum semantic_of_image(FunctionCallInfo fcinfo, pg::ImageHasher with) {
-    float *embedding = embed_argument(fcinfo, with.model);
-    return PointerGetDatum(pg::hash_of_embedding(&with.hasher, embedding, with.model->length));
+static pg::HashOutcome semantic_hash(FunctionCallInfo fcinfo, pg::ImageHasher with) {
+    Status decoded;
+    float *embedding = embed_argument(fcinfo, with.model, &decoded);
+    if (!decoded.ok()) return {nullptr, decoded};
+    return {pg::hash_of_embedding(&with.hasher, embedding, with.model->length), decoded};
+}
+
+static pg::HashOutcome semantic_hash_by_name(FunctionCallInfo fcinfo) {
+    return semantic_hash(fcinfo, pg::image_hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }
 
 IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image) {
-    return semantic_of_image(fcinfo, pg::shipped_image_hasher());
+    return pg::hash_or_error(semantic_hash(fcinfo, pg::shipped_image_hasher()));
 }
 
 IMAGEHASH_FUNCTION(imagehash_semantic_hash_of_image_by) {
-    return semantic_of_image(fcinfo, pg::image_hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
+    return pg::hash_or_error(semantic_hash_by_name(fcinfo));
+}
+
+IMAGEHASH_FUNCTION(imagehash_try_semantic_hash) {
+    return pg::hash_or_reason(fcinfo, semantic_hash(fcinfo, pg::shipped_image_hasher()));
+}
+
+IMAGEHASH_FUNCTION(imagehash_try_semantic_hash_by) {
+    return pg::hash_or_reason(fcinfo, semantic_hash_by_name(fcinfo));
 }
 
 IMAGEHASH_FUNCTION(imagehash_embedding_hash) {
