@@ -8,8 +8,9 @@
 // hold roles and not their names, pg_dump writes them, and DROP ROLE refuses while they are there.
 //
 // Who may INSERT and DELETE is decided here and not by grants on the tables: pg_write_all_data is one.
-#include "pg/server/as_owner.h"
+#include "pg/catalog/expressions.h"
 #include "pg/catalog/users.h"
+#include "pg/server/as_owner.h"
 
 extern "C" {
 #include "access/xact.h"

@@ -1,8 +1,7 @@
-// Who uses a hasher or model, and how it is kept from going while somebody does.
+// How a hasher or model is kept from going while a transaction uses it.
 //
-// A name in an expression is a constant to PostgreSQL, not a dependency. So whoever may drop a row asks the
-// catalogs for expressions that hold its name, and who hashes locks the name (lock_catalogue_name) until the
-// transaction ends.
+// Who hashes locks the name (lock_catalogue_name) until the transaction ends. What is committed is found by
+// expressions.h.
 #pragma once
 
 #include "pg/catalog/tables.h"
@@ -13,13 +12,5 @@ namespace imagehash::pg {
 // it until this transaction ends. It holds the name while it waits for nothing, and waits while it does not
 // hold it: a transaction that has made a table and now fills it is not in its way.
 void lock_against_users(CatalogueTable which, const char *name);
-
-// What has the name in an expression, as lines of a message; null where nothing does. Sees what was
-// committed up to now, whatever the transaction's snapshot.
-// REQUIRES: run_as() or run_with_safe_path(), as for hashers_of().
-char *users_of(CatalogueTable which, const char *name);
-
-// The same for the hashers of a model.
-char *hashers_of(Datum sha256);
 
 }  // namespace imagehash::pg
