@@ -154,7 +154,7 @@ export IMAGEHASH_SOURCE=$PRIVATE_ROOT/source
 mkdir -p "$IMAGEHASH_SOURCE"
 cp -r test "$IMAGEHASH_SOURCE/test"
 # Documents are run (t/016) and demo pictures hashed.
-cp -r README.md SECURITY.md docs demo "$IMAGEHASH_SOURCE"
+cp -r README.md SECURITY.md docs demo src "$IMAGEHASH_SOURCE"
 [[ $EUID -ne 0 ]] || chown -R postgres: "$IMAGEHASH_SOURCE"
 # The paths of the private copy from here on.
 PG_CONFIG=$PRIVATE_BIN/pg_config
