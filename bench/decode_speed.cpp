@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "../test/lib/jpeg_in_memory.h"
-#include "common/preprocessing.h"
+#include "base/preprocessing.h"
 #include "vision/codec/decode.h"
 #include "vision/input/preprocess.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "common/types.h"
+#include "base/types.h"
 
 namespace imagehash::tools {
 

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <variant>
 
-#include "common/preprocessing.h"
-#include "common/status.h"
-#include "common/stop.h"
-#include "common/types.h"
+#include "base/preprocessing.h"
+#include "base/status.h"
+#include "base/stop.h"
+#include "base/types.h"
 
 namespace imagehash::semantic {
 

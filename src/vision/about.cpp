@@ -6,7 +6,7 @@
 
 #include <opencv2/core/utility.hpp>
 
-#include "common/facts.h"
+#include "base/facts.h"
 
 namespace imagehash::vision {
 

@@ -1,7 +1,7 @@
 // Facts about OpenCV and its codecs for bug reports, as the libraries report them.
 #pragma once
 
-#include "common/types.h"
+#include "base/types.h"
 
 namespace imagehash::vision {
 

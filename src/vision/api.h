@@ -7,9 +7,9 @@
 
 #include <cstdint>
 
-#include "common/preprocessing.h"
-#include "common/status.h"
-#include "common/types.h"
+#include "base/preprocessing.h"
+#include "base/status.h"
+#include "base/types.h"
 #include "vision/types.h"
 
 namespace imagehash::vision {

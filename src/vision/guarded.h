@@ -3,8 +3,8 @@
 
 #include <exception>
 
-#include "common/guarded.h"
-#include "common/status.h"
+#include "base/guarded.h"
+#include "base/status.h"
 
 namespace imagehash::vision {
 

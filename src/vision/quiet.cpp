@@ -4,7 +4,7 @@
 
 #include <opencv2/core/utility.hpp>
 
-#include "common/blas_threads.h"
+#include "base/blas_threads.h"
 
 namespace imagehash::vision {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "common/stop.h"
+#include "base/stop.h"
 
 namespace imagehash::vision {
 

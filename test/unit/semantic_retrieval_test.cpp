@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "common/status.h"
+#include "base/status.h"
 
 namespace imagehash::semantic {
 namespace {

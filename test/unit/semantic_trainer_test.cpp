@@ -9,9 +9,9 @@
 #include <random>
 #include <vector>
 
+#include "base/status.h"
 #include "semantic/train/baselines.h"
 #include "semantic/train/retrieval.h"
-#include "common/status.h"
 
 namespace imagehash::semantic {
 namespace {

@@ -1,7 +1,7 @@
 // Enters hashers into the catalogue, for those who make them. Must not decide who may: the caller has.
 #pragma once
 
-#include "common/types.h"
+#include "base/types.h"
 #include "pg/value/imagehash.h"
 
 namespace imagehash::pg {

@@ -1,7 +1,7 @@
-// What the libraries report (common/status.h), as errors of PostgreSQL; and how they learn of a cancel.
+// What the libraries report (base/status.h), as errors of PostgreSQL; and how they learn of a cancel.
 #pragma once
 
-#include "common/status.h"
+#include "base/status.h"
 #include "pg/server/pg.h"
 
 namespace imagehash::pg {

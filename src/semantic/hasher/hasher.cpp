@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string>
 
-#include "common/status.h"
+#include "base/status.h"
 
 namespace imagehash::semantic {
 

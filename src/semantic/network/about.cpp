@@ -6,7 +6,7 @@
 #include <ATen/Context.h>
 #include <torch/version.h>
 
-#include "common/facts.h"
+#include "base/facts.h"
 #include "semantic/network/threads.h"
 
 namespace imagehash::semantic {

@@ -1,7 +1,7 @@
 // guarded() of this library: what LibTorch's exceptions mean.
 #pragma once
 
-#include "common/guarded.h"
+#include "base/guarded.h"
 
 namespace imagehash::semantic {
 

@@ -9,7 +9,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
-#include "common/blas_threads.h"
+#include "base/blas_threads.h"
 
 namespace imagehash::semantic {
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-#include "common/status.h"
+#include "base/status.h"
 #include "semantic/train/itq.h"
 #include "semantic/train/tensors.h"
 

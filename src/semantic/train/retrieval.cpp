@@ -11,7 +11,7 @@
 #include <numeric>
 #include <vector>
 
-#include "common/status.h"
+#include "base/status.h"
 #include "semantic/train/tensors.h"
 
 namespace imagehash::semantic {

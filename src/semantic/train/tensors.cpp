@@ -8,7 +8,7 @@
 #include <cmath>
 #include <string>
 
-#include "common/status.h"
+#include "base/status.h"
 
 namespace imagehash::semantic {
 

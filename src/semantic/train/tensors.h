@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/status.h"
+#include "base/status.h"
 #include "semantic/hasher/hasher.h"
 #include "semantic/train/matrix_view.h"
 

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <string>
 
-#include "common/status.h"
+#include "base/status.h"
 
 namespace imagehash::semantic {
 

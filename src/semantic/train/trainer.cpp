@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-#include "common/status.h"
+#include "base/status.h"
 #include "semantic/train/autoencoder.h"
 #include "semantic/train/itq.h"
 #include "semantic/train/tensors.h"

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/stop.h"
+#include "base/stop.h"
 
 namespace imagehash::semantic {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "common/types.h"
+#include "base/types.h"
 
 namespace imagehash::vision {
 

@@ -14,7 +14,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include "common/find_function.h"
+#include "base/find_function.h"
 #include "vision/codec/captured_stderr.h"
 #include "vision/codec/decode_gif.h"
 #include "vision/codec/decode_jpeg.h"

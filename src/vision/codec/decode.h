@@ -6,8 +6,8 @@
 
 #include <opencv2/core.hpp>
 
-#include "common/status.h"
-#include "common/types.h"
+#include "base/status.h"
+#include "base/types.h"
 #include "vision/types.h"
 
 namespace imagehash::vision {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/status.h"
+#include "base/status.h"
 #include "vision/codec/byte_reader.h"
 
 namespace imagehash::vision {

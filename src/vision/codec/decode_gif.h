@@ -6,8 +6,8 @@
 
 #include <opencv2/core.hpp>
 
-#include "common/stop.h"
-#include "common/types.h"
+#include "base/stop.h"
+#include "base/types.h"
 #include "vision/codec/image_header.h"
 
 namespace imagehash::vision {

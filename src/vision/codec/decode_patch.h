@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/types.h"
+#include "base/types.h"
 #include "vision/codec/image_header.h"
 
 namespace imagehash::vision {

@@ -13,7 +13,7 @@
 #include <png.h>
 #include <zlib.h>
 
-#include "common/status.h"
+#include "base/status.h"
 #include "vision/codec/byte_reader.h"
 #include "vision/codec/decode_patch.h"
 

@@ -9,7 +9,7 @@
 
 #include <webp/decode.h>
 
-#include "common/status.h"
+#include "base/status.h"
 
 namespace imagehash::vision {
 

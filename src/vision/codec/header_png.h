@@ -1,7 +1,7 @@
 // The header of PNG (ISO/IEC 15948) files; for image_header.cpp, which finds the format.
 #pragma once
 
-#include "common/types.h"
+#include "base/types.h"
 #include "vision/codec/image_header.h"
 
 namespace imagehash::vision {

@@ -2,7 +2,7 @@
 // structure.
 #pragma once
 
-#include "common/types.h"
+#include "base/types.h"
 #include "vision/codec/image_header.h"
 
 namespace imagehash::vision {

@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <string>
 
-#include "common/status.h"
-#include "common/types.h"
+#include "base/status.h"
+#include "base/types.h"
 
 namespace imagehash::vision {
 

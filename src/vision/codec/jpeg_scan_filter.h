@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "common/stop.h"
-#include "common/types.h"
+#include "base/stop.h"
+#include "base/types.h"
 #include "vision/codec/jpeg_scan.h"
 
 namespace imagehash::vision {

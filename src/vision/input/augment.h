@@ -10,8 +10,8 @@
 
 #include <opencv2/core.hpp>
 
-#include "common/preprocessing.h"
-#include "common/types.h"
+#include "base/preprocessing.h"
+#include "base/types.h"
 
 namespace imagehash::vision {
 

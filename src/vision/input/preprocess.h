@@ -1,12 +1,12 @@
 // Pixels -> the input of a network, by the preprocessing that its weights were trained with
-// (common/preprocessing.h).
+// (base/preprocessing.h).
 //
 // Writes into the caller's memory, so that batches can be assembled without copies.
 #pragma once
 
 #include <opencv2/core.hpp>
 
-#include "common/preprocessing.h"
+#include "base/preprocessing.h"
 
 namespace imagehash::vision {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "common/guarded.h"
-#include "common/types.h"
+#include "base/guarded.h"
+#include "base/types.h"
 
 namespace imagehash {
 

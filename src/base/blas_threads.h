@@ -1,7 +1,7 @@
 // Threads that a linear algebra library starts just by being loaded.
 #pragma once
 
-#include "common/find_function.h"
+#include "base/find_function.h"
 
 namespace imagehash {
 

@@ -9,7 +9,7 @@
 #include <exception>
 #include <string>
 
-#include "common/stop.h"
+#include "base/stop.h"
 
 namespace imagehash {
 

@@ -1,7 +1,7 @@
 // The one place that catches exceptions.
 //
 // Must not throw, and must not allocate: it also runs when memory is exhausted.
-#include "common/guarded.h"
+#include "base/guarded.h"
 
 #include <cstring>
 #include <new>

@@ -8,7 +8,7 @@
 #include <exception>
 #include <type_traits>
 
-#include "common/status.h"
+#include "base/status.h"
 
 namespace imagehash {
 
