@@ -26,13 +26,13 @@ namespace {
 
 constexpr int kSide = 224;
 
-// Bytes to the network's input: short side to 256, centre, (pixel - 127) / 128, pixel after pixel.
+// Bytes to the network's input: short side to 256, center, (pixel - 127) / 128, pixel after pixel.
 cv::Mat to_input(const std::vector<uint8_t> &bytes) {
     cv::Mat image = cv::imdecode(bytes, cv::IMREAD_COLOR), scaled, rgb, input;
     double scale = 256.0 / std::min(image.cols, image.rows);
     cv::resize(image, scaled, {}, scale, scale, scale < 1 ? cv::INTER_AREA : cv::INTER_CUBIC);
-    cv::Rect centre((scaled.cols - kSide) / 2, (scaled.rows - kSide) / 2, kSide, kSide);
-    cv::cvtColor(scaled(centre), rgb, cv::COLOR_BGR2RGB);
+    cv::Rect center((scaled.cols - kSide) / 2, (scaled.rows - kSide) / 2, kSide, kSide);
+    cv::cvtColor(scaled(center), rgb, cv::COLOR_BGR2RGB);
     rgb.convertTo(input, CV_32F, 1 / 128.0, -127 / 128.0);
     return input;
 }

@@ -152,7 +152,7 @@ int main(int argc, char **argv) {
     Scan scan(pages, bits);
     std::vector<double> times;
     if (std::string(argv[3]) == "--within") {
-        volatile size_t found = 0;  // or the loop is optimised away
+        volatile size_t found = 0;  // or the loop is optimized away
         for (const Query &query : queries)
             times.push_back(milliseconds([&] { found = scan.within(query, std::atoi(argv[4])); }));
     } else {

@@ -1,4 +1,4 @@
-"""The hamming index on its own: nearest neighbours, radius, all pages, two backends, ten times the rows.
+"""The hamming index on its own: nearest neighbors, radius, all pages, two backends, ten times the rows.
 
 Every time is a mean over queries drawn by chance, of prepared statements, through pgbench."""
 

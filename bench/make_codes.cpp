@@ -28,7 +28,7 @@ using Code = std::vector<uint8_t>;
 
 constexpr int kLatent = 32;        // dimensions of L32
 constexpr int kComponents = 2000;  // Gaussians of L32
-constexpr float kSpread = 0.6f;    // their standard deviation, in that of their centres
+constexpr float kSpread = 0.6f;    // their standard deviation, in that of their centers
 constexpr int kEmbedding = 1280;   // bytes of an embedding
 constexpr int kFlips = 6;          // at most, in a repeated code
 
@@ -95,14 +95,14 @@ Generator uniform(uint64_t seed) {
 
 Generator mixture(int bits, uint64_t seed) {
     Random random(seed);
-    std::vector<float> centres(kComponents * kLatent), projection(size_t(kLatent) * bits);
-    for (float &x : centres) x = random.gauss();
+    std::vector<float> centers(kComponents * kLatent), projection(size_t(kLatent) * bits);
+    for (float &x : centers) x = random.gauss();
     for (float &x : projection) x = random.gauss();
     return [=, sums = std::vector<float>(bits)](Code &code) mutable {
-        const float *centre = &centres[random.below(kComponents) * kLatent];
+        const float *center = &centers[random.below(kComponents) * kLatent];
         std::fill(sums.begin(), sums.end(), 0.0f);
         for (int i = 0; i < kLatent; i++) {
-            float value = centre[i] + kSpread * random.gauss();
+            float value = center[i] + kSpread * random.gauss();
             const float *row = &projection[size_t(i) * bits];
             for (int bit = 0; bit < bits; bit++) sums[bit] += value * row[bit];
         }

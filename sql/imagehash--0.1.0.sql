@@ -44,14 +44,14 @@ COMMENT ON TYPE imagehash IS
     'binary code of an image: 8 to 1024 bits, a multiple of 8, and the method that made it; imagehash(n) fixes the length. '
     'Text is hexadecimal, preceded by method and colon where the method is known: perceptual:9fee256239984d71';
 
-CREATE FUNCTION bit_length(imagehash) RETURNS integer
+CREATE FUNCTION bit_length(hash imagehash) RETURNS integer
     AS 'MODULE_PATHNAME', 'imagehash_bit_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION bit_length(imagehash) IS 'length of a hash in bits';
-CREATE FUNCTION length(imagehash) RETURNS integer
+CREATE FUNCTION length(hash imagehash) RETURNS integer
     AS 'MODULE_PATHNAME', 'imagehash_bit_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION length(imagehash) IS 'length of a hash in bits, as length(bit) is that of a bit string';
 
-CREATE FUNCTION imagehash_method(imagehash) RETURNS text
+CREATE FUNCTION imagehash_method(hash imagehash) RETURNS text
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION imagehash_method(imagehash) IS
     'the method that made a hash: average, difference, perceptual, ..., semantic-xxxxxxxx (the first four bytes of the '
@@ -204,7 +204,7 @@ COMMENT ON AGGREGATE max(imagehash) IS 'last hash in the order of <, which has n
 -- Hamming distance
 -- ---------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION hamming_distance(imagehash, imagehash) RETURNS integer
+CREATE FUNCTION hamming_distance(a imagehash, b imagehash) RETURNS integer
     AS 'MODULE_PATHNAME', 'imagehash_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION hamming_distance(imagehash, imagehash) IS
     'number of bits in which two hashes differ; error 22023 where their lengths differ or their methods are known and differ';
@@ -264,7 +264,7 @@ CREATE FUNCTION imagehash_within_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 COMMENT ON FUNCTION imagehash_within_support(internal) IS 'planner support of hamming_within';
 
-CREATE FUNCTION hamming_within(imagehash, imagehash, radius integer) RETURNS boolean
+CREATE FUNCTION hamming_within(hash imagehash, center imagehash, radius integer) RETURNS boolean
     AS 'MODULE_PATHNAME', 'imagehash_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     SUPPORT imagehash_within_support;
 COMMENT ON FUNCTION hamming_within(imagehash, imagehash, integer) IS
@@ -298,7 +298,7 @@ COMMENT ON FUNCTION hamming_handler(internal) IS 'handler of access method hammi
 
 CREATE ACCESS METHOD hamming TYPE INDEX HANDLER hamming_handler;
 COMMENT ON ACCESS METHOD hamming IS
-    'exact nearest neighbours and radius queries by Hamming distance; storage parameters: pending_list_limit (size in kB of the list of '
+    'exact nearest neighbors and radius queries by Hamming distance; storage parameters: pending_list_limit (size in kB of the list of '
     'new hashes at which an insert merges it into the index, 64 to 7168, default 1024), clustering (boolean, default true: hashes that '
     'are near each other lie together, so that a search reads few)';
 
@@ -323,7 +323,7 @@ CREATE FUNCTION imagehash_index_stats(
     index regclass, OUT version integer, OUT bits integer, OUT method text, OUT hashes bigint, OUT nulls bigint,
     OUT dead bigint, OUT pending bigint, OUT tiers integer, OUT leaves bigint, OUT segments bigint,
     OUT code_pages bigint, OUT null_pages bigint, OUT directory_pages bigint, OUT retired_pages bigint,
-    OUT empty_pages bigint, OUT fill double precision, OUT read_for_ten double precision)
+    OUT empty_pages bigint, OUT fill double precision, OUT top10_read_fraction double precision)
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION imagehash_index_stats(regclass) IS
     'what a hamming index holds: format version, length and method of its hashes; entries: hashes (dead rows included until '
@@ -357,7 +357,7 @@ CREATE FUNCTION average_hash(image bytea, hash_size integer DEFAULT 8) RETURNS i
     AS 'MODULE_PATHNAME', 'imagehash_average_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION average_hash(bytea, integer) IS
-    'hash_size x hash_size grey pixels, each above their mean or not, row by row; method average. Source: N. Krawetz, '
+    'hash_size x hash_size gray pixels, each above their mean or not, row by row; method average. Source: N. Krawetz, '
     '"Looks Like It" (2011); average_hash() of Python ImageHash, bit for bit on the same pixels. '
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
     '58P01 libimagehash_vision.so is not installed';
@@ -366,7 +366,7 @@ CREATE FUNCTION difference_hash(image bytea, hash_size integer DEFAULT 8) RETURN
     AS 'MODULE_PATHNAME', 'imagehash_difference_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION difference_hash(bytea, integer) IS
-    'hash_size + 1 x hash_size grey pixels, each brighter than its left neighbour or not, row by row; method difference. '
+    'hash_size + 1 x hash_size gray pixels, each brighter than its left neighbor or not, row by row; method difference. '
     'Source: N. Krawetz, "Kind of Like That" (2013); dhash() of Python ImageHash, bit for bit on the same pixels. '
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
     '58P01 libimagehash_vision.so is not installed';
@@ -375,8 +375,8 @@ CREATE FUNCTION difference_hash_vertical(image bytea, hash_size integer DEFAULT 
     AS 'MODULE_PATHNAME', 'imagehash_vertical_difference_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION difference_hash_vertical(bytea, integer) IS
-    'hash_size x hash_size + 1 grey pixels, each brighter than the one above or not, row by row; method '
-    'vertical-difference. Source: as difference_hash; dhash_vertical() of Python ImageHash, bit for bit on the same pixels. '
+    'hash_size x hash_size + 1 gray pixels, each brighter than the one above or not, row by row; method '
+    'difference-vertical. Source: as difference_hash; dhash_vertical() of Python ImageHash, bit for bit on the same pixels. '
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
     '58P01 libimagehash_vision.so is not installed';
 
@@ -384,7 +384,7 @@ CREATE FUNCTION perceptual_hash(image bytea, hash_size integer DEFAULT 8) RETURN
     AS 'MODULE_PATHNAME', 'imagehash_perceptual_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION perceptual_hash(bytea, integer) IS
-    'the hash_size x hash_size lowest frequencies (DCT) of a grey picture four times that size, each above their median or '
+    'the hash_size x hash_size lowest frequencies (DCT) of a gray picture four times that size, each above their median or '
     'not; method perceptual. Source: N. Krawetz, "Looks Like It" (2011); phash() of Python ImageHash, bit for bit on the '
     'same pixels. '
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
@@ -394,7 +394,7 @@ CREATE FUNCTION wavelet_hash(image bytea, hash_size integer DEFAULT 8) RETURNS i
     AS 'MODULE_PATHNAME', 'imagehash_wavelet_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION wavelet_hash(bytea, integer) IS
-    'the Haar wavelet''s approximation of hash_size x hash_size values of a grey picture without its mean, each above their '
+    'the Haar wavelet''s approximation of hash_size x hash_size values of a gray picture without its mean, each above their '
     'median or not; method wavelet. Source: D. Petrov, "Wavelet image hash in Python" (2016); whash() of Python ImageHash, '
     'bit for bit on the same pixels. '
     'Errors: 22023 bad image or hash_size, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
@@ -404,7 +404,7 @@ CREATE FUNCTION color_hash(image bytea) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_color_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50000;
 COMMENT ON FUNCTION color_hash(bytea) IS
-    '48 bits, the first 6 of them zero: the parts of the image that are black, grey, and of 6 hues faintly and strongly, 3 '
+    '48 bits, the first 6 of them zero: the parts of the image that are black, gray, and of 6 hues faintly and strongly, 3 '
     'bits each; method color. colorhash() of Python ImageHash (binbits = 3), bit for bit on the same pixels: it prints 11 '
     'hexadecimal digits, put a 0 before them. '
     'Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
@@ -425,7 +425,7 @@ CREATE FUNCTION pdq_hash(image bytea) RETURNS imagehash
     AS 'MODULE_PATHNAME', 'imagehash_pdq_hash'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION pdq_hash(bytea) IS
-    '256 bits: the 16x16 lowest frequencies of 64x64 blurred grey pixels, each above their median or not; method pdq. Text is '
+    '256 bits: the 16x16 lowest frequencies of 64x64 blurred gray pixels, each above their median or not; method pdq. Text is '
     'PDQ''s hexadecimal. Means little where pdq_quality is below 50; copies are within 31 bits. Source: Facebook, "The '
     'TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm" (2019); compute() of Python pdqhash, bit for bit on '
     'the same pixels. '
@@ -454,8 +454,8 @@ CREATE FUNCTION image_embedding(image bytea) RETURNS real[]
     AS 'MODULE_PATHNAME', 'imagehash_image_embedding'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
 COMMENT ON FUNCTION image_embedding(bytea) IS
-    '1280 non-negative values, not normalised, compared by the angle between them: the last layer before the classifier of '
-    'EfficientNet-Lite0 trained on ImageNet (M. Tan, Q. Le, 2019), on the centre 224x224 of the image with its short side '
+    '1280 non-negative values, not normalized, compared by the angle between them: the last layer before the classifier of '
+    'EfficientNet-Lite0 trained on ImageNet (M. Tan, Q. Le, 2019), on the center 224x224 of the image with its short side '
     'resized to 256. Errors: 22023 bad image, 0A000 format not supported, 54000 more pixels than imagehash.max_pixels, '
     '58P01 libimagehash_vision.so, libimagehash_semantic.so or the model file is not installed, XX001 model file damaged';
 
@@ -622,13 +622,13 @@ CREATE TABLE imagehash.image_model (
         AND pg_catalog.array_lower(mean, 1) = 1 AND pg_catalog.array_upper(mean, 1) = 3
         AND mean[1] > '-Infinity' AND mean[2] > '-Infinity' AND mean[3] > '-Infinity'
         AND mean[1] < 'Infinity' AND mean[2] < 'Infinity' AND mean[3] < 'Infinity') IS TRUE),
-    scale real[] NOT NULL CHECK ((pg_catalog.array_ndims(scale) = 1
-        AND pg_catalog.array_lower(scale, 1) = 1 AND pg_catalog.array_upper(scale, 1) = 3
-        AND scale[1] >= '1' AND scale[2] >= '1' AND scale[3] >= '1'
-        AND scale[1] < 'Infinity' AND scale[2] < 'Infinity' AND scale[3] < 'Infinity') IS TRUE),
+    std real[] NOT NULL CHECK ((pg_catalog.array_ndims(std) = 1
+        AND pg_catalog.array_lower(std, 1) = 1 AND pg_catalog.array_upper(std, 1) = 3
+        AND std[1] >= '1' AND std[2] >= '1' AND std[3] >= '1'
+        AND std[1] < 'Infinity' AND std[2] < 'Infinity' AND std[3] < 'Infinity') IS TRUE),
     channels text NOT NULL CHECK (channels IN ('rgb', 'bgr')),
     length integer NOT NULL CHECK (length BETWEEN 1 AND 65536),
-    created timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by name NOT NULL DEFAULT current_user
 );
 COMMENT ON TABLE imagehash.image_model IS
@@ -639,9 +639,9 @@ COMMENT ON COLUMN imagehash.image_model.file IS
 COMMENT ON COLUMN imagehash.image_model.sha256 IS 'of the file; another file at that path is refused';
 COMMENT ON COLUMN imagehash.image_model.side IS 'height and width of the input, pixels';
 COMMENT ON COLUMN imagehash.image_model.short_side IS
-    'the short side of an image is resized to this, and the centre cut out; 0: the image is squashed to the input';
-COMMENT ON COLUMN imagehash.image_model.mean IS 'of red, green, blue, 0 to 255: input = (pixel - mean) / scale';
-COMMENT ON COLUMN imagehash.image_model.scale IS 'of red, green, blue: input = (pixel - mean) / scale';
+    'the short side of an image is resized to this, and the center cut out; 0: the image is squashed to the input';
+COMMENT ON COLUMN imagehash.image_model.mean IS 'of red, green, blue, 0 to 255: input = (pixel - mean) / std';
+COMMENT ON COLUMN imagehash.image_model.std IS 'of red, green, blue: input = (pixel - mean) / std';
 COMMENT ON COLUMN imagehash.image_model.channels IS 'their order in the input';
 COMMENT ON COLUMN imagehash.image_model.length IS 'values of an embedding';
 
@@ -653,7 +653,7 @@ CREATE TABLE imagehash.hasher (
     weights bytea CHECK (weights IS NOT NULL OR name = '@SHIPPED_HASHER@'),
     recipe jsonb NOT NULL DEFAULT '{}',
     quality jsonb NOT NULL DEFAULT '{}',
-    created timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by name NOT NULL DEFAULT current_user
 );
 -- Floats do not shrink.
@@ -671,7 +671,7 @@ COMMENT ON COLUMN imagehash.hasher.created_by IS
 COMMENT ON COLUMN imagehash.hasher.recipe IS 'how it was trained, or where it came from';
 COMMENT ON COLUMN imagehash.hasher.quality IS 'as measured when it was trained';
 
-INSERT INTO imagehash.image_model (name, file, sha256, side, short_side, mean, scale, channels, length) VALUES
+INSERT INTO imagehash.image_model (name, file, sha256, side, short_side, mean, std, channels, length) VALUES
     ('@SHIPPED_NETWORK@', '@SHIPPED_NETWORK_FILE@', '\x@SHIPPED_NETWORK_SHA256@', 224, 256,
      '{127,127,127}', '{128,128,128}', 'rgb', 1280);
 INSERT INTO imagehash.hasher (name, bits, method, model_sha256, recipe) VALUES
@@ -682,47 +682,47 @@ GRANT SELECT ON imagehash.image_model, imagehash.hasher TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('imagehash.image_model', $$WHERE file LIKE '/%'$$);
 SELECT pg_catalog.pg_extension_config_dump('imagehash.hasher', 'WHERE weights IS NOT NULL');
 
-CREATE FUNCTION imagehash.keep_catalogue_rows() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'imagehash_keep_catalogue_rows' LANGUAGE C;
-COMMENT ON FUNCTION imagehash.keep_catalogue_rows() IS
+CREATE FUNCTION imagehash.protect_catalog_rows() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'imagehash_protect_catalog_rows' LANGUAGE C;
+COMMENT ON FUNCTION imagehash.protect_catalog_rows() IS
     'trigger: refuses UPDATE and TRUNCATE (55000); refuses DELETE of what is shipped (55000) or used (2BP01); leaves out what '
     'is shipped and there already, which a subscription brings; refuses INSERT of models but by superusers, and other INSERT '
     'and DELETE but by the owner of the table (42501)';
-CREATE FUNCTION imagehash.carry_catalogue_rows() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'imagehash_carry_catalogue_rows' LANGUAGE C
+CREATE FUNCTION imagehash.mirror_catalog_rows() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'imagehash_mirror_catalog_rows' LANGUAGE C
     SET datestyle = 'ISO' SET extra_float_digits = 1 SET bytea_output = 'hex';
-COMMENT ON FUNCTION imagehash.carry_catalogue_rows() IS
+COMMENT ON FUNCTION imagehash.mirror_catalog_rows() IS
     'trigger: keeps a function beside each row, imagehash."hasher NAME"() or imagehash."image_model NAME"(), that returns '
     'it: pg_restore makes functions before it fills tables, so generated columns find their hasher; and tells other sessions. '
     'Its work is done as the owner of the table';
-REVOKE ALL ON FUNCTION imagehash.keep_catalogue_rows(), imagehash.carry_catalogue_rows() FROM PUBLIC;
+REVOKE ALL ON FUNCTION imagehash.protect_catalog_rows(), imagehash.mirror_catalog_rows() FROM PUBLIC;
 
-CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE ON imagehash.image_model
-    FOR EACH ROW EXECUTE FUNCTION imagehash.keep_catalogue_rows();
-CREATE TRIGGER keep_all BEFORE TRUNCATE ON imagehash.image_model
-    FOR EACH STATEMENT EXECUTE FUNCTION imagehash.keep_catalogue_rows();
-CREATE TRIGGER carry AFTER INSERT OR DELETE ON imagehash.image_model
-    FOR EACH ROW EXECUTE FUNCTION imagehash.carry_catalogue_rows();
-CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE ON imagehash.hasher
-    FOR EACH ROW EXECUTE FUNCTION imagehash.keep_catalogue_rows();
-CREATE TRIGGER keep_all BEFORE TRUNCATE ON imagehash.hasher
-    FOR EACH STATEMENT EXECUTE FUNCTION imagehash.keep_catalogue_rows();
-CREATE TRIGGER carry AFTER INSERT OR DELETE ON imagehash.hasher
-    FOR EACH ROW EXECUTE FUNCTION imagehash.carry_catalogue_rows();
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE OR DELETE ON imagehash.image_model
+    FOR EACH ROW EXECUTE FUNCTION imagehash.protect_catalog_rows();
+CREATE TRIGGER protect_truncate BEFORE TRUNCATE ON imagehash.image_model
+    FOR EACH STATEMENT EXECUTE FUNCTION imagehash.protect_catalog_rows();
+CREATE TRIGGER mirror AFTER INSERT OR DELETE ON imagehash.image_model
+    FOR EACH ROW EXECUTE FUNCTION imagehash.mirror_catalog_rows();
+CREATE TRIGGER protect BEFORE INSERT OR UPDATE OR DELETE ON imagehash.hasher
+    FOR EACH ROW EXECUTE FUNCTION imagehash.protect_catalog_rows();
+CREATE TRIGGER protect_truncate BEFORE TRUNCATE ON imagehash.hasher
+    FOR EACH STATEMENT EXECUTE FUNCTION imagehash.protect_catalog_rows();
+CREATE TRIGGER mirror AFTER INSERT OR DELETE ON imagehash.hasher
+    FOR EACH ROW EXECUTE FUNCTION imagehash.mirror_catalog_rows();
 -- In a subscription's worker too.
-ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER keep;
-ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER keep_all;
-ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER carry;
-ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER keep;
-ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER keep_all;
-ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER carry;
+ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER protect;
+ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER protect_truncate;
+ALTER TABLE imagehash.image_model ENABLE ALWAYS TRIGGER mirror;
+ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER protect;
+ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER protect_truncate;
+ALTER TABLE imagehash.hasher ENABLE ALWAYS TRIGGER mirror;
 
 CREATE FUNCTION create_image_model(name text, file text, sha256 text, preprocessing jsonb) RETURNS integer
     AS 'MODULE_PATHNAME', 'imagehash_create_image_model' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION create_image_model(text, text, text, jsonb) IS
     'enters a TorchScript network, float[N,3,side,side] -> float[N,length], in imagehash.image_model, after one run of it, and '
     'returns length. file: absolute path, the same on every server that hashes; sha256: 64 hexadecimal digits. preprocessing: '
-    'side (pixels, 8 to 2048); short_side (default side; the image''s short side becomes this and the centre is cut out; 0: '
+    'side (pixels, 8 to 2048); short_side (default side; the image''s short side becomes this and the center is cut out; 0: '
     'squashed to side x side); mean, std (a number or [red, green, blue], of pixels from 0 to 255: input = (pixel - mean) / '
     'std; 255 times what torchvision says); channels (rgb or bgr, default rgb); layout (nchw). Loading a file runs what is '
     'in it, so superusers only; a network that runs on 2 seconds after a cancel ends its session, here and when it embeds. Errors: 42501, '
@@ -757,11 +757,11 @@ COMMENT ON FUNCTION drop_hasher(text) IS
     'functions that are not committed, what is made later. Hashes that are stored are not in its way: they stay as they '
     'are and can be compared, but no new ones can be made. Errors: 42704, 42501, 55000 shipped with the extension';
 
-CREATE PROCEDURE imagehash.rehash("table" regclass, hash_column name, source_column name, hasher text,
-                                  batch integer DEFAULT 200)
-    AS 'MODULE_PATHNAME', 'imagehash_rehash' LANGUAGE C;
-COMMENT ON PROCEDURE imagehash.rehash(regclass, name, name, text, integer) IS
-    'sets hash_column to the hash of source_column by hasher where it is null or of another method, about batch rows a '
+CREATE PROCEDURE rehash_column(relation regclass, hash_column name, source_column name, hasher text,
+                              batch_size integer DEFAULT 200)
+    AS 'MODULE_PATHNAME', 'imagehash_rehash_column' LANGUAGE C;
+COMMENT ON PROCEDURE rehash_column(regclass, name, name, text, integer) IS
+    'sets hash_column to the hash of source_column by hasher where it is null or of another method, about batch_size rows a '
     'transaction, until a pass over the table finds none; source_column is an image (bytea: semantic_hash) or an embedding (real[], double precision[]: embedding_hash). Of a '
     'partitioned table or one with children all leaves, one after another; keys are not needed. With the rights of the caller, '
     'on each leaf. A hamming index on hash_column holds one method and refuses another (22023): give another hasher a column '
@@ -815,16 +815,16 @@ COMMENT ON FUNCTION evaluate_hasher(text, text, jsonb) IS
     'option memory says how much of the server''s it takes. Errors: 42704 no such hasher; those of train_hasher';
 REVOKE ALL ON FUNCTION evaluate_hasher(text, text, jsonb) FROM PUBLIC;
 
-CREATE FUNCTION train_hasher_options(OUT name text, OUT kind text, OUT default_value text, OUT low double precision,
-                                     OUT high double precision, OUT description text) RETURNS SETOF record
+CREATE FUNCTION train_hasher_options(OUT name text, OUT type text, OUT default_value text, OUT min_value double precision,
+                                     OUT max_value double precision, OUT description text) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'imagehash_train_hasher_options'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 21;
 COMMENT ON FUNCTION train_hasher_options() IS
-    'the options of train_hasher: low and high belong to the range of a number unless the description says otherwise, and are '
+    'the options of train_hasher: min_value and max_value belong to the range of a number unless the description says otherwise, and are '
     'null where an option is none; default_value is a text, since it may depend on the source';
 
-CREATE FUNCTION evaluate_hasher_options(OUT name text, OUT kind text, OUT default_value text, OUT low double precision,
-                                        OUT high double precision, OUT description text) RETURNS SETOF record
+CREATE FUNCTION evaluate_hasher_options(OUT name text, OUT type text, OUT default_value text, OUT min_value double precision,
+                                        OUT max_value double precision, OUT description text) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'imagehash_evaluate_hasher_options'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 8;
 COMMENT ON FUNCTION evaluate_hasher_options() IS 'the options of evaluate_hasher, as train_hasher_options() lists those';

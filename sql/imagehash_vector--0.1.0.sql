@@ -19,7 +19,7 @@ CREATE OPERATOR <@ (
 COMMENT ON OPERATOR <@ (bit, bit_ball) IS
     'the bit string lies in the ball: what an index is asked when a query says bits <~> center <= radius';
 
-CREATE FUNCTION hamming_within(bit, bit, radius integer) RETURNS boolean
+CREATE FUNCTION hamming_within(hash bit, center bit, radius integer) RETURNS boolean
     AS 'MODULE_PATHNAME', 'imagehash_bit_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     SUPPORT imagehash_within_support;
 COMMENT ON FUNCTION hamming_within(bit, bit, integer) IS

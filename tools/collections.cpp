@@ -25,13 +25,13 @@ constexpr uint32_t kSplitSeed = 1;
 constexpr size_t kTrainingPerClass = 500;
 constexpr int kViews = 4;
 
-struct LabelledImage {
+struct LabeledImage {
     std::vector<uint8_t> bytes;
     int32_t label;
     bool is_query;
 };
 
-void append(LabelledSet &set, const float *row, int32_t label) {
+void append(LabeledSet &set, const float *row, int32_t label) {
     set.embeddings.insert(set.embeddings.end(), row, row + kShippedLength);
     set.labels.push_back(label);
 }
@@ -48,10 +48,10 @@ std::vector<size_t> random_order(size_t count) {
 // Splits into queries and database, and takes the first `training_per_class` of every class of the database
 // to train on. The database is put in a random order, because the files come class by class and ties keep the
 // order.
-Collection make_collection(const std::string &name, const std::vector<LabelledImage> &images, bool squash,
+Collection make_collection(const std::string &name, const std::vector<LabeledImage> &images, bool squash,
                            size_t training_per_class, const EmbeddingCache &cache) {
     std::vector<Bytes> all, training;
-    for (const LabelledImage &image : images) all.push_back({image.bytes.data(), image.bytes.size()});
+    for (const LabeledImage &image : images) all.push_back({image.bytes.data(), image.bytes.size()});
     std::vector<float> embeddings = cached_embeddings({name, all, squash, 0}, cache);
     Collection collection{name, {}, {}, {}};
     std::map<int32_t, size_t> taken;
@@ -72,7 +72,7 @@ int32_t label_number(std::map<std::string, int32_t> &numbers, const std::string 
 
 // Appends the files of a tar archive whose members are called <split>/<class>/<file>.
 void read_tar(const std::string &path, std::map<std::string, int32_t> &numbers,
-              std::vector<LabelledImage> &images) {
+              std::vector<LabeledImage> &images) {
     std::vector<uint8_t> tar = read_file(path);
     constexpr size_t kBlock = 512, kSizeOffset = 124, kTypeOffset = 156;
     for (size_t at = 0; at + kBlock <= tar.size() && tar[at] != 0;) {
@@ -94,7 +94,7 @@ void read_tar(const std::string &path, std::map<std::string, int32_t> &numbers,
 
 }  // namespace
 
-semantic::MatrixView LabelledSet::rows() const {
+semantic::MatrixView LabeledSet::rows() const {
     return view(embeddings);
 }
 
@@ -108,7 +108,7 @@ Collection corel1k(const std::string &data, const EmbeddingCache &cache) {
     std::string folder = data + "/corel1k/", line, file, split, label;
     std::ifstream list(folder + "labels.tsv");
     if (!std::getline(list, line)) die("cannot read \"" + folder + "labels.tsv\"");
-    std::vector<LabelledImage> images;
+    std::vector<LabeledImage> images;
     std::map<std::string, int32_t> numbers;
     while (std::getline(list, line)) {
         std::istringstream fields(line);
@@ -121,7 +121,7 @@ Collection corel1k(const std::string &data, const EmbeddingCache &cache) {
 }
 
 Collection cifar10(const std::string &data, const EmbeddingCache &cache) {
-    std::vector<LabelledImage> images;
+    std::vector<LabeledImage> images;
     std::map<std::string, int32_t> numbers;
     for (const char *part : {"test", "train"}) read_tar(data + "/cifar10/" + part + ".tar", numbers, images);
     std::vector<size_t> taken(numbers.size(), 0);

@@ -1,4 +1,4 @@
-// The labelled collections of the quality table, as embeddings.
+// The labeled collections of the quality table, as embeddings.
 //
 // Must not be used to train or to choose the shipped hasher.
 #pragma once
@@ -13,7 +13,7 @@
 namespace imagehash::tools {
 
 // Rows of `embeddings` belong to `labels` one by one.
-struct LabelledSet {
+struct LabeledSet {
     std::vector<float> embeddings;
     std::vector<int32_t> labels;
 
@@ -23,7 +23,7 @@ struct LabelledSet {
 // Some rows of a database and augmented views of their pictures: what a hasher of the collection's own learns
 // from.
 struct TrainingSet {
-    LabelledSet rows;
+    LabeledSet rows;
     std::vector<float> views;  // [rows][views_per_row][kShippedLength]
 
     // With the views, or the labels, only where asked for. The training set must outlive it.
@@ -32,12 +32,12 @@ struct TrainingSet {
 
 struct Collection {
     std::string name;
-    LabelledSet queries;
-    LabelledSet database;
+    LabeledSet queries;
+    LabeledSet database;
     TrainingSet training;
 };
 
-// 1,000 photos or fewer of 10 classes with a split of their own; short side 256, centre 224. All of the
+// 1,000 photos or fewer of 10 classes with a split of their own; short side 256, center 224. All of the
 // database is trained on. Both collections are read from folders of `data`, and die where that fails.
 Collection corel1k(const std::string &data, const EmbeddingCache &cache);
 

@@ -66,7 +66,7 @@ cv::Mat captioned(const cv::Mat &image, Random &random) {
     return result;
 }
 
-// Grey letters over the middle, three lines, half of the picture showing through.
+// Gray letters over the middle, three lines, half of the picture showing through.
 cv::Mat watermarked(const cv::Mat &image, Random &) {
     cv::Mat over = image.clone(), result;
     for (double middle : {0.25, 0.5, 0.75})

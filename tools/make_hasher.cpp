@@ -22,7 +22,7 @@ namespace {
 using namespace imagehash::semantic;
 
 constexpr size_t kQueries = 500;
-constexpr size_t kNeighbours = 50;
+constexpr size_t kNeighbors = 50;
 
 constexpr char kUsage[] =
     "usage: make_hasher EMBEDDINGS CLASSIFIER OUTPUT [FIRST_SEED [SEEDS [BITS]]]\n"
@@ -33,7 +33,7 @@ constexpr char kUsage[] =
     "  SEEDS       how many seeds to try, default 3\n"
     "  BITS        length of the codes, default 256: what is shipped";
 
-// Held-out photos, labelled by the classifier's first answer: it is no person's label, but images that get
+// Held-out photos, labeled by the classifier's first answer: it is no person's label, but images that get
 // the same answer should be near.
 struct HeldOut {
     MatrixView queries;
@@ -56,18 +56,18 @@ HeldOut hold_out(MatrixView rows, const Classifier &classifier) {
     return held;
 }
 
-// mAP@1000 of the codes by those labels. Prints it, and the share of the float neighbours that codes keep.
+// mAP@1000 of the codes by those labels. Prints it, and the share of the float neighbors that codes keep.
 double held_out_map(const Hasher &hasher, const HeldOut &held) {
     LearnSet queries = unlabeled(held.queries), rest = unlabeled(held.rest);
     queries.labels = held.labels.data();
     rest.labels = &held.labels[kQueries];
     EvaluateOptions options;
-    options.precision_k = kNeighbours;
+    options.precision_k = kNeighbors;
     Evaluation e = evaluate(hasher, queries, rest, options);
     double map = e.code.map_at_k, kept = e.neighbors_kept;
     std::printf(
         "  on %zu held-out photos: mAP by the classifier's answers %.4f, of %zu neighbors kept %.3f\n",
-        held.queries.rows + held.rest.rows, map, kNeighbours, kept);
+        held.queries.rows + held.rest.rows, map, kNeighbors, kept);
     return map;
 }
 

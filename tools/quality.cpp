@@ -1,4 +1,4 @@
-// Measures what is shipped: how well codes rank labelled collections no hasher was trained on, beside the
+// Measures what is shipped: how well codes rank labeled collections no hasher was trained on, beside the
 // float embedding (the ceiling), ITQ and random projections of the same embeddings. Prints a Markdown table.
 //
 // Measures only; the recipe and the shipped file are chosen elsewhere (make_hasher.cpp), without these

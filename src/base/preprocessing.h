@@ -43,7 +43,7 @@ inline size_t input_floats(const Preprocessing &preprocessing) {
     return static_cast<size_t>(preprocessing.side) * preprocessing.side * 3;
 }
 
-// The shipped network's (models/README.md): short side 256, centre 224x224, RGB, (pixel - 127) / 128.
+// The shipped network's (models/README.md): short side 256, center 224x224, RGB, (pixel - 127) / 128.
 constexpr Preprocessing kShippedPreprocessing = {224, 256, {127, 127, 127}, {128, 128, 128}, false};
 
 }  // namespace imagehash

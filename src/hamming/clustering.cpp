@@ -39,7 +39,7 @@ std::vector<uint64_t> thin_out(Rows rows, size_t max_count) {
     return thinned;
 }
 
-// Centroids in an order in which near ones are neighbours.
+// Centroids in an order in which near ones are neighbors.
 std::vector<uint32_t> order_centroids(Rows centroids, Random *random, Stop *stop) {
     std::vector<uint64_t> leaders;
     Groups groups = group_by_leaders(centroids, std::max<size_t>(1, centroids.count / kOrderedTogether),
@@ -64,7 +64,7 @@ class ClusteringBuilder {
 
  private:
     int radius_limit_at(double deviations) const {
-        return std::max(0, static_cast<int>(pairs_.mean - deviations * pairs_.deviation - neighbours_.tenth));
+        return std::max(0, static_cast<int>(pairs_.mean - deviations * pairs_.deviation - neighbors_.tenth));
     }
     size_t leaves_of_round() const {
         return std::min(leaves_for(static_cast<double>(sample_.count) * scale_, options_.codes_per_leaf),
@@ -88,13 +88,13 @@ class ClusteringBuilder {
     Stop *stop_;
     double scale_;  // codes that one of the sample stands for
     PairDistances pairs_ = {0, 0};
-    NeighbourDistances neighbours_;
+    NeighborDistances neighbors_;
     int radius_limit_ = 0;
     std::vector<std::vector<uint64_t>> rounds_;  // centroids
 };
 
 // A query at a random pair's distance D from a centroid passes the leaf by when D - radius exceeds what its
-// tenth neighbour needs. Nearly every query shall, hence 1.5 standard deviations; but codes that spread wide
+// tenth neighbor needs. Nearly every query shall, hence 1.5 standard deviations; but codes that spread wide
 // are better off in leaves that most queries pass by than in loose ones, which hardly any does. The strictest
 // limit is chosen that takes enough codes of the first round, or the widest. False if even that takes too
 // few.
@@ -109,15 +109,15 @@ bool ClusteringBuilder::choose_radius_limit(const std::vector<Nearest> &found) {
 }
 
 // Whether the first round can take enough at the widest limit, before it is trained: codes that a leaf takes
-// are within twice the limit of each other, so what has no neighbour there comes into a leaf of its own or
+// are within twice the limit of each other, so what has no neighbor there comes into a leaf of its own or
 // into none. Too few codes that do have one, beyond doubt of the ones asked: uniform codes, or nearly.
 bool ClusteringBuilder::may_accept_enough() const {
     const int reach = 2 * radius_limit_at(kWidest);
     const auto near =
-        static_cast<double>(std::count_if(neighbours_.nearest.begin(), neighbours_.nearest.end(),
+        static_cast<double>(std::count_if(neighbors_.nearest.begin(), neighbors_.nearest.end(),
                                           [reach](int distance) { return distance <= reach; }));
     const double share_near =
-        (near + 2 * std::sqrt(near) + 4) / static_cast<double>(neighbours_.nearest.size());
+        (near + 2 * std::sqrt(near) + 4) / static_cast<double>(neighbors_.nearest.size());
     const double share_alone = static_cast<double>(leaves_of_round()) / static_cast<double>(sample_.count);
     return share_near + share_alone >= 1.0 / kFirstAccepted;
 }
@@ -197,7 +197,7 @@ void ClusteringBuilder::assemble(Clustering *clustering) {
 std::unique_ptr<Clustering> ClusteringBuilder::build() {
     if (sample_.count > 0) {
         pairs_ = pair_distances(sample_, &random_);
-        neighbours_ = neighbour_distances(sample_, options_.total, &random_, stop_);
+        neighbors_ = neighbor_distances(sample_, options_.total, &random_, stop_);
         const int rounds = may_accept_enough() ? kTightRounds : 0;
         for (int round = 0; round < rounds && !stop_->stopped(); round++)
             if (!add_tight_round()) break;

@@ -32,7 +32,7 @@ struct Assignment {
     uint16_t radius;  // true distance to the leaf's centroid; at most radius_limit() in a tight leaf
 };
 
-// Leaves in an order in which near ones are neighbours: first the tight ones, then the loose ones, of which
+// Leaves in an order in which near ones are neighbors: first the tight ones, then the loose ones, of which
 // there is at least one.
 class Clustering {
  public:

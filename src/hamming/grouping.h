@@ -1,4 +1,4 @@
-// Small tools of clustering: members of groups, majority codes, an order in which near codes are neighbours.
+// Small tools of clustering: members of groups, majority codes, an order in which near codes are neighbors.
 //
 // Plain C++: must not include PostgreSQL, OpenCV or LibTorch. May throw std::bad_alloc.
 #pragma once
@@ -34,7 +34,7 @@ void move_to_majority(Rows rows, const uint32_t *members, size_t count, uint64_t
 void chain(Rows rows, uint32_t *members, size_t count);
 
 // Groups rows around `leaders` leaders (row-major, appended to *leaders). Groups come in an order in which
-// near ones are neighbours; none is empty.
+// near ones are neighbors; none is empty.
 Groups group_by_leaders(Rows rows, size_t wanted, Random *random, Stop *stop, std::vector<uint64_t> *leaders);
 
 }  // namespace imagehash::hamming

@@ -7,7 +7,7 @@
 namespace imagehash::hamming {
 namespace {
 
-// The distances of two neighbouring codes of a block, `pair` pointing at their first words.
+// The distances of two neighboring codes of a block, `pair` pointing at their first words.
 template <int W>
 inline uint64x2_t pair_distances(const uint64_t *pair, int words, const uint64_t *query) {
     const int w = W ? W : words;

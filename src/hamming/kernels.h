@@ -1,7 +1,7 @@
 // The kernels, once per instruction set, and the choice between them at run time.
 //
 // Codes lie in blocked-8 form: eight codes a block, word 0 of all eight, then word 1 of all eight, and so on,
-// so that a vector register holds the same word of neighbouring codes and nothing is added across lanes. A
+// so that a vector register holds the same word of neighboring codes and nothing is added across lanes. A
 // code has `words` words of 64 bits; bits past its length are zero in code and query alike.
 //
 // Plain C++: must not include PostgreSQL, OpenCV or LibTorch.

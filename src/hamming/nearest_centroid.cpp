@@ -37,7 +37,7 @@ NearestCentroid::NearestCentroid(Rows centroids, Random *random, Stop *stop)
     first_block_.push_back(static_cast<uint32_t>(centroids_.blocks()));
 }
 
-// Deals them out block by block, so that neighbours come into different lanes, and neighbouring blocks into
+// Deals them out block by block, so that neighbors come into different lanes, and neighboring blocks into
 // different passes.
 void NearestCentroid::append_super_centroids(Rows super_centroids) {
     passes_.assign(kPasses, {BlockedCodes(words_), {}});

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kPairs = 20000;
 constexpr size_t kQueries = 128;
-constexpr double kNeighbour = 10;
+constexpr double kNeighbor = 10;
 constexpr double kPercentile = 0.75;
 
 int distance_of_words(const uint64_t *a, const uint64_t *b, int words) {
@@ -38,8 +38,8 @@ std::vector<std::vector<uint32_t>> histograms(Rows sample, const std::vector<siz
     return counts;
 }
 
-// Of the n-th neighbour. A query is in the sample and its own nearest: hence one more.
-int distance_of_neighbour(const std::vector<uint32_t> &counts, uint64_t n) {
+// Of the n-th neighbor. A query is in the sample and its own nearest: hence one more.
+int distance_of_neighbor(const std::vector<uint32_t> &counts, uint64_t n) {
     uint64_t seen = 0;
     size_t d = 0;
     while (d + 1 < counts.size() && (seen += counts[d]) < n + 1) d++;
@@ -60,16 +60,16 @@ PairDistances pair_distances(Rows sample, Random *random) {
     return {mean, std::sqrt(std::max(0.0, squares / kPairs - mean * mean))};
 }
 
-NeighbourDistances neighbour_distances(Rows sample, uint64_t total, Random *random, Stop *stop) {
+NeighborDistances neighbor_distances(Rows sample, uint64_t total, Random *random, Stop *stop) {
     std::vector<size_t> queries;
     for (size_t i = 0; i < kQueries; i++) queries.push_back(random->below(sample.count));
     const double share = std::min(1.0, static_cast<double>(sample.count) / static_cast<double>(total));
-    const auto neighbours = std::max<uint64_t>(1, std::llround(kNeighbour * share));
-    NeighbourDistances found;
+    const auto neighbors = std::max<uint64_t>(1, std::llround(kNeighbor * share));
+    NeighborDistances found;
     std::vector<int> distances;
     for (const std::vector<uint32_t> &counts : histograms(sample, queries, stop)) {
-        found.nearest.push_back(distance_of_neighbour(counts, 1));
-        distances.push_back(distance_of_neighbour(counts, neighbours));
+        found.nearest.push_back(distance_of_neighbor(counts, 1));
+        distances.push_back(distance_of_neighbor(counts, neighbors));
     }
     std::sort(distances.begin(), distances.end());
     found.tenth = distances[static_cast<size_t>(kPercentile * static_cast<double>(distances.size()))];

@@ -19,12 +19,12 @@ struct PairDistances {
 // Of a sample that is not empty.
 PairDistances pair_distances(Rows sample, Random *random);
 
-struct NeighbourDistances {
-    // 75th percentile, over codes of the sample, of the distance to the tenth neighbour among the `total`
+struct NeighborDistances {
+    // 75th percentile, over codes of the sample, of the distance to the tenth neighbor among the `total`
     // codes that the sample stands for.
     int tenth;
     std::vector<int> nearest;  // of some codes, to the nearest other one of the sample
 };
-NeighbourDistances neighbour_distances(Rows sample, uint64_t total, Random *random, Stop *stop);
+NeighborDistances neighbor_distances(Rows sample, uint64_t total, Random *random, Stop *stop);
 
 }  // namespace imagehash::hamming

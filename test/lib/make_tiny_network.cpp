@@ -1,4 +1,4 @@
-// Writes test/data/*.pt, networks for tests of the catalogue: float[N,3,32,32] -> float[N,16], the means of
+// Writes test/data/*.pt, networks for tests of the catalog: float[N,3,32,32] -> float[N,16], the means of
 // 16 fields over all colors, plus ten.
 // ninja make_tiny_network && build/make_tiny_network KIND FILE; the kinds are
 //
@@ -15,7 +15,7 @@ namespace {
 constexpr char kMeans[] =
     "  return torch.adaptive_avg_pool2d(torch.mean(x, [1], True), [4, 4]).flatten(1) + 10.0\n";
 
-// A loop that changed nothing would be optimised away.
+// A loop that changed nothing would be optimized away.
 std::string loop_above(const char *mean) {
     return std::string("  while float(torch.mean(x)) > ") + mean + ":\n    x = x + 1.0\n";
 }

@@ -6,7 +6,7 @@ INSERT INTO picture VALUES
     (2, decode('iVBORw0KGgoAAAANSUhEUgAAABAAAAAMCAAAAABOjGJdAAAARklEQVR42k2IQQ7AMAzCNgl7h+b/790hWVciIPi+ILQJcNcMhmQhp1Js4gm2B9iBZMl5pMRZIn5A7Eqh/Xdk+Qs1teej6gu2UgR79kdDKgAAAABJRU5ErkJggg==', 'base64')),
     (3, decode('iVBORw0KGgoAAAANSUhEUgAAABAAAAAMCAYAAABr5z2BAAAASElEQVR42p3MORaAIAxAwY+ggDYWHJij2/pYkxTTjgPqC1gFCoAz+wWHSRN4tUEQVCbBKbYILpFNELcEQVoSBnlKEdxDyuDpfOl1BXxe06NcAAAAAElFTkSuQmCC', 'base64'));
 
--- each element's hash is what it is alone, whatever its neighbours, for odd and even counts
+-- each element's hash is what it is alone, whatever its neighbors, for odd and even counts
 SELECT n, semantic_hashes(images) = hashes AS same
 FROM (SELECT n, array_agg(image ORDER BY i, id) AS images, array_agg(semantic_hash(image) ORDER BY i, id) AS hashes
       FROM generate_series(1, 3) n, generate_series(1, n) i, picture GROUP BY n) s ORDER BY n;

@@ -72,7 +72,7 @@ SET search_path = hostile, pg_catalog, public;
 SELECT import_hasher('j', 'tiny', eight) IS NOT NULL AS entered FROM weights;
 SELECT bits FROM train_hasher('t', 'SELECT e FROM item ORDER BY id', 8, '{"algorithm": "random", "model": "tiny"}');
 SELECT metric FROM evaluate_hasher('t', 'SELECT e FROM item ORDER BY id') LIMIT 1;
-CALL imagehash.rehash('item', 'h', 'e', 'j');
+CALL rehash_column('item', 'h', 'e', 'j');
 SELECT imagehash_index_check('item_h', true);
 SELECT imagehash_index_check('other_same', true);
 SELECT embedding_hash(ARRAY[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]::real[], 'j');
@@ -101,7 +101,7 @@ GRANT pg_write_all_data TO imagehash_writer;
 GRANT INSERT, DELETE ON imagehash.image_model, imagehash.hasher TO imagehash_writer;
 SELECT import_hasher('mine', 'tiny', eight) IS NOT NULL AS entered FROM weights;
 SET ROLE imagehash_writer;
-INSERT INTO imagehash.image_model (name, file, sha256, side, short_side, mean, scale, channels, length)
+INSERT INTO imagehash.image_model (name, file, sha256, side, short_side, mean, std, channels, length)
 VALUES ('evil', '/tmp/evil.pt', sha256('evil'), 32, 32, '{0,0,0}', '{1,1,1}', 'rgb', 16);
 INSERT INTO imagehash.hasher (name, bits, method, model_sha256, weights) VALUES ('evil', 8, 'semantic-01234567', sha256('evil'), '\x00');
 DELETE FROM imagehash.image_model WHERE name = 'tiny';
@@ -115,17 +115,17 @@ SELECT count(*) FROM imagehash.image_model;
 -- Superusers, too, enter only what can be used.
 CREATE FUNCTION model_with(change jsonb) RETURNS imagehash.image_model LANGUAGE sql AS $$
     SELECT jsonb_populate_record(NULL::imagehash.image_model, jsonb '{"name": "odd", "file": "/nowhere/odd.pt", "side": 32, "short_side": 32,
-        "mean": [0, 0, 0], "scale": [1, 1, 1], "channels": "rgb", "length": 16, "created": "2026-01-01", "created_by": "somebody"}'
+        "mean": [0, 0, 0], "std": [1, 1, 1], "channels": "rgb", "length": 16, "created_at": "2026-01-01", "created_by": "somebody"}'
         || jsonb_build_object('sha256', sha256(convert_to(change::text, 'UTF8'))) || change) $$;
 CREATE FUNCTION hasher_with(change jsonb) RETURNS imagehash.hasher LANGUAGE sql AS $$
     SELECT jsonb_populate_record(NULL::imagehash.hasher, jsonb '{"name": "odd", "bits": 8, "method": "semantic-01234567", "recipe": {}, "quality": {},
-        "created": "2026-01-01", "created_by": "somebody"}'
+        "created_at": "2026-01-01", "created_by": "somebody"}'
         || (SELECT jsonb_build_object('weights', eight, 'model_sha256', sha256) FROM weights, imagehash.image_model WHERE name = 'tiny') || change) $$;
 CREATE TABLE odd_model (change jsonb);
 INSERT INTO odd_model VALUES ('{"name": ""}'), ('{"file": "odd.pt"}'), ('{"sha256": "\\x00"}'), ('{"side": 7}'), ('{"side": 30000, "short_side": 0}'),
     ('{"short_side": -3}'), ('{"short_side": 16}'), ('{"short_side": 5000}'), ('{"mean": [1, 2]}'), ('{"mean": [1, 2, null]}'), ('{"mean": [[1, 2, 3]]}'),
-    ('{"mean": ["NaN", 2, 3]}'), ('{"mean": [0, 0, "-Infinity"]}'), ('{"scale": [0, 1, 1]}'), ('{"scale": [1, 1, -1]}'), ('{"scale": ["NaN", 1, 1]}'),
-    ('{"scale": [1, "Infinity", 1]}'), ('{"scale": []}'), ('{"channels": "gray"}'), ('{"length": 0}'), ('{"length": 65537}');
+    ('{"mean": ["NaN", 2, 3]}'), ('{"mean": [0, 0, "-Infinity"]}'), ('{"std": [0, 1, 1]}'), ('{"std": [1, 1, -1]}'), ('{"std": ["NaN", 1, 1]}'),
+    ('{"std": [1, "Infinity", 1]}'), ('{"std": []}'), ('{"channels": "gray"}'), ('{"length": 0}'), ('{"length": 65537}');
 CREATE TABLE odd_hasher (change jsonb);
 INSERT INTO odd_hasher VALUES ('{"name": ""}'), ('{"bits": 0}'), ('{"bits": 12}'), ('{"bits": 2048}'), ('{"method": "perceptual"}'),
     ('{"method": "semantic-00000003"}'), ('{"method": "semantic-0123456"}'), ('{"method": "semantic-ABCDEF01"}'), ('{"model_sha256": "\\x00"}'), ('{"weights": null}');

@@ -1,7 +1,7 @@
 -- The shapes of plans in which the index is asked: joins, rescans, cursors, partitions, beside other indexes, in
 -- workers. Each is answered by the table too, and compared. Hashes in clusters, and rows enough for leaves.
 CREATE FUNCTION picture(i bigint) RETURNS imagehash LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- one of 200 centres with an eighth of its bits flipped
+    -- one of 200 centers with an eighth of its bits flipped
     SELECT (hashint8extended(i % 200, 1) # (hashint8extended(i, 2) & hashint8extended(i, 3) & hashint8extended(i, 4)))::imagehash
 $$;
 CREATE TABLE codes (id int, tenant int, label int, h imagehash);

@@ -1,5 +1,5 @@
 -- Every way to write a search uses the index, whatever type a driver sends, and is estimated by what the index measured.
--- 60,000 hashes around 600 centres, an eighth of the bits away.
+-- 60,000 hashes around 600 centers, an eighth of the bits away.
 CREATE FUNCTION noise(seed text) RETURNS bit(256) LANGUAGE sql IMMUTABLE AS
     $$ SELECT ('x' || encode(sha256(seed::bytea), 'hex'))::bit(256) $$;
 CREATE TABLE shot (id int PRIMARY KEY, h imagehash(256));

@@ -1,6 +1,6 @@
 -- Tiers: enough rows for clustered leaves, in clusters like those of pictures; everything against a sequential scan.
 CREATE FUNCTION picture(i int, bits int) RETURNS imagehash LANGUAGE sql IMMUTABLE AS $$
-    -- one of 200 centres with up to a quarter of its bits flipped
+    -- one of 200 centers with up to a quarter of its bits flipped
     SELECT imagehash(decode(string_agg(lpad(to_hex(get_byte(c, b) # (get_byte(r, b) & get_byte(s, b) & get_byte(t, b))), 2, '0'), '' ORDER BY b), 'hex'))
     FROM generate_series(0, bits / 8 - 1) b, sha256(('centre ' || i % 200)::bytea) c, sha256(('r' || i)::bytea) r,
          sha256(('s' || i)::bytea) s, sha256(('t' || i)::bytea) t
@@ -9,7 +9,7 @@ CREATE TABLE codes (id int, category int, hash imagehash);
 INSERT INTO codes SELECT i, i % 10, picture(i, 64) FROM generate_series(1, 60000) i;
 INSERT INTO codes SELECT i, 0, NULL FROM generate_series(60001, 60100) i;
 CREATE INDEX codes_hash ON codes USING hamming (hash);
-SELECT tiers, leaves > 300 AS has_leaves, segments >= leaves AS has_segments, pending, dead < 6000 AS is_full, read_for_ten < 0.5 AS prunes
+SELECT tiers, leaves > 300 AS has_leaves, segments >= leaves AS has_segments, pending, dead < 6000 AS is_full, top10_read_fraction < 0.5 AS prunes
 FROM imagehash_index_stats('codes_hash');
 SELECT imagehash_index_check('codes_hash', true);
 VACUUM ANALYZE codes;
@@ -70,11 +70,11 @@ SELECT pg_relation_size('codes_hash') <= at_first AS stays_small FROM size;
 SELECT * FROM compare('again');
 
 -- what comes and goes is merged into the largest tier part by part: the leaves and what was measured of them stay
-CREATE TEMP TABLE largest AS SELECT leaves, read_for_ten FROM imagehash_index_stats('codes_hash');
+CREATE TEMP TABLE largest AS SELECT leaves, top10_read_fraction FROM imagehash_index_stats('codes_hash');
 DELETE FROM codes WHERE id % 10 = 0;
 INSERT INTO codes SELECT i, i % 10, picture(i, 64) FROM generate_series(300001, 320000) i;
 VACUUM codes;
-SELECT s.leaves = l.leaves AS same_leaves, s.read_for_ten = l.read_for_ten AS same_statistics, tiers, pending, dead < 12000 AS is_full,
+SELECT s.leaves = l.leaves AS same_leaves, s.top10_read_fraction = l.top10_read_fraction AS same_statistics, tiers, pending, dead < 12000 AS is_full,
        hashes = (SELECT count(hash) FROM codes) AS all_there, pg_relation_size('codes_hash') <= at_first AS stays_small
 FROM imagehash_index_stats('codes_hash') s, largest l, size;
 SELECT imagehash_index_check('codes_hash', true);

@@ -19,26 +19,26 @@ CREATE FUNCTION accepts(call text, option text, value float8) RETURNS boolean LA
 CREATE FUNCTION accepts_in_evaluation(option text, value float8) RETURNS boolean LANGUAGE sql AS
     $$ SELECT error_of(format('SELECT evaluate_hasher(''efficientnet_lite0_256'', ''SELECT first_row()'', %L)', jsonb_build_object(option, value)))
         LIKE '%a row was read' $$;
-SELECT name, low, accepts(c, name, low) AS at_low, accepts(c, name, low - s.step) AS below, high, accepts(c, name, high) AS at_high,
-    accepts(c, name, high + s.step) AS above
+SELECT name, min_value, accepts(c, name, min_value) AS at_low, accepts(c, name, min_value - s.step) AS below, max_value, accepts(c, name, max_value) AS at_high,
+    accepts(c, name, max_value + s.step) AS above
 FROM train_hasher_options() o, (VALUES ('SELECT train_hasher(''x'', ''SELECT first_row()'', 64, %L)')) v (c),
-    LATERAL (SELECT CASE WHEN o.kind = 'number' THEN 1e-10 ELSE 1 END AS step) s
-WHERE low IS NOT NULL;
-SELECT name, low, accepts_in_evaluation(name, low) AS at_low, accepts_in_evaluation(name, low - 1) AS below, high,
-    accepts_in_evaluation(name, high) AS at_high, accepts_in_evaluation(name, high + 1) AS above
-FROM evaluate_hasher_options() WHERE low IS NOT NULL;
+    LATERAL (SELECT CASE WHEN o.type = 'number' THEN 1e-10 ELSE 1 END AS step) s
+WHERE min_value IS NOT NULL;
+SELECT name, min_value, accepts_in_evaluation(name, min_value) AS at_low, accepts_in_evaluation(name, min_value - 1) AS below, max_value,
+    accepts_in_evaluation(name, max_value) AS at_high, accepts_in_evaluation(name, max_value + 1) AS above
+FROM evaluate_hasher_options() WHERE min_value IS NOT NULL;
 SELECT o, error_of(format('SELECT train_hasher(''x'', ''SELECT first_row()'', 64, %L)', o)) FROM unnest(ARRAY[
-    '{"flip": 0.5}', '{"flip": 0.499}', '{"dropout": 0.96}', '{"temperature": 0.001}', '{"learning_rate": 1e-10}',
+    '{"bit_flip": 0.5}', '{"bit_flip": 0.499}', '{"dropout": 0.96}', '{"temperature": 0.001}', '{"learning_rate": 1e-10}',
     -- what options demand of each other, of the embedding and of the rows that are read at most
-    '{"start_from_itq": true, "hidden": 127}', '{"start_from_itq": true, "hidden": 128}',
+    '{"start_from_itq": true, "hidden_units": 127}', '{"start_from_itq": true, "hidden_units": 128}',
     '{"reconstruction_weight": 0, "contrastive_weight": 0}', '{"reconstruction_weight": 0, "contrastive_weight": 0, "label_weight": 1}',
     '{"dropout": 0}', '{"dropout": 0, "contrastive_weight": 0}', '{"dropout": 0, "algorithm": "itq"}',
-    '{"max_rows": 100, "batch": 101}', '{"max_rows": 100, "batch": 100}', '{"max_rows": 100, "batch": 91, "validation": 0.1}']) o;
+    '{"max_rows": 100, "batch_size": 101}', '{"max_rows": 100, "batch_size": 100}', '{"max_rows": 100, "batch_size": 91, "validation_fraction": 0.1}']) o;
 -- labels that there may be, views, and how many images there are, are known before the first is read too
 SELECT error_of($$SELECT train_hasher('x', 'SELECT first_row(), 1', 64, '{"reconstruction_weight": 0, "contrastive_weight": 0}')$$);
-SELECT v, error_of(format($$SELECT train_hasher('x', 'SELECT first_image()', 64, '{"dropout": 0, "views": %s, "batch": 2, "max_rows": 1}')$$, v)) FROM generate_series(0, 1) v;
-SELECT error_of($$SELECT train_hasher('x', 'SELECT first_image() FROM generate_series(1, 10)', 64, '{"batch": 11}')$$);
-SELECT train_hasher('x', 'SELECT first_row()', 64, '{"batch": 10, "max_rows": 9}');
+SELECT v, error_of(format($$SELECT train_hasher('x', 'SELECT first_image()', 64, '{"dropout": 0, "views": %s, "batch_size": 2, "max_rows": 1}')$$, v)) FROM generate_series(0, 1) v;
+SELECT error_of($$SELECT train_hasher('x', 'SELECT first_image() FROM generate_series(1, 10)', 64, '{"batch_size": 11}')$$);
+SELECT train_hasher('x', 'SELECT first_row()', 64, '{"batch_size": 10, "max_rows": 9}');
 
 -- fewer than 1000 rows are few, and are told before images are embedded; directions that are drawn at random need none
 CREATE TABLE item AS SELECT i AS id, i % 3 AS kind, embedding(i) AS embedding FROM generate_series(1, 1000) i;
@@ -89,7 +89,7 @@ SELECT pg_read_file(:'source' || '/docs/how-to/train-a-hasher.md') AS page
 SELECT function, count(*), position(E'|---|---|---|---|---|---|\n' || string_agg(line, E'\n' ORDER BY ordinality) || E'\n\n' IN :'page') > 0 AS is_documented
 FROM (SELECT 'train_hasher' AS function, * FROM train_hasher_options() WITH ORDINALITY
       UNION ALL SELECT 'evaluate_hasher', * FROM evaluate_hasher_options() WITH ORDINALITY) o,
-    LATERAL format('| `%s` | %s | %s | %s | %s | %s |', name, kind, default_value, low, high, description) line
+    LATERAL format('| `%s` | %s | %s | %s | %s | %s |', name, type, default_value, min_value, max_value, description) line
 GROUP BY function ORDER BY function DESC;
 
 DO $$ BEGIN PERFORM drop_hasher(name) FROM imagehash.hasher WHERE weights IS NOT NULL; END $$;

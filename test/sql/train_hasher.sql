@@ -1,4 +1,4 @@
--- Hashers trained and judged in the database, on embeddings made here: clusters around random centres.
+-- Hashers trained and judged in the database, on embeddings made here: clusters around random centers.
 CREATE FUNCTION sqlstate_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE statement;
@@ -34,7 +34,7 @@ SELECT quality->>'algorithm' AS method, quality ? 'best_epoch' AS has_epoch, (qu
 FROM train_hasher('open', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 2, "learning_rate": 1e-9}');
 SELECT recipe->>'algorithm' AS method, octet_length(weights) = 24 + 4 * 64 * 1281 AS linear FROM imagehash.hasher WHERE name = 'open';
 SELECT quality->>'algorithm' AS method, quality ? 'validation_itq' AS itq_was_tried, quality ? 'best_epoch' AS has_epoch
-FROM train_hasher('open, no rows held out', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 2, "validation": 0}');
+FROM train_hasher('open, no rows held out', 'SELECT embedding FROM item ORDER BY id', 64, '{"epochs": 2, "validation_fraction": 0}');
 SELECT quality->>'algorithm' AS method, quality ? 'validation_itq' AS itq_was_tried FROM train_hasher('open, labels', 'SELECT embedding, kind FROM item ORDER BY id', 64, '{"epochs": 2}');
 -- double precision[] is accepted too, and nulls are left out
 SELECT rows, rows_left_out FROM train_hasher('nulls', 'SELECT CASE WHEN id > 10 THEN embedding::double precision[] END FROM item ORDER BY id', 8, '{"algorithm": "random"}');
@@ -111,7 +111,7 @@ SELECT sqlstate_of($$SELECT evaluate_hasher('deep', 'SELECT embedding, kind, id 
 SELECT sqlstate_of($$SELECT evaluate_hasher('deep', 'SELECT embedding, kind, true FROM item')$$);
 SELECT sqlstate_of($$SELECT evaluate_hasher('deep', 'SELECT embedding, kind FROM item', '{"bits": 3}')$$);
 SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT embedding FROM item', 64, '{"max_rows": 1000, "memory": 4000}')$$);
-SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT embedding, id FROM item, generate_series(1, 1)', 64, '{"batch": 4096}')$$);
+SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT embedding, id FROM item, generate_series(1, 1)', 64, '{"batch_size": 4096}')$$);
 BEGIN READ ONLY;
 SELECT train_hasher('x', 'SELECT embedding FROM item');
 ROLLBACK;
@@ -119,7 +119,7 @@ ROLLBACK;
 -- what is left out is said
 SET client_min_messages = notice;
 SELECT rows, rows_left_out FROM train_hasher('told', 'SELECT CASE WHEN id <> 5 THEN embedding END, kind FROM item ORDER BY id', 8, '{"algorithm": "random", "max_rows": 100}');
-SELECT train_hasher('x', $$SELECT 'no image'::bytea FROM generate_series(1, 3)$$, 8, '{"on_error": "skip"}');
+SELECT train_hasher('x', $$SELECT 'no image'::bytea FROM generate_series(1, 3)$$, 8, '{"on_error": "ignore"}');
 SET client_min_messages = error;
 
 -- pictures: embedded as they come, with views; one that is damaged is an error that names its row, or is left out and told
@@ -135,7 +135,7 @@ SELECT count(*) AS different FROM (
     EXCEPT SELECT * FROM evaluate_hasher('photos', 'SELECT image_embedding(image), id % 2 FROM photo ORDER BY id')) d;
 UPDATE photo SET image = substr(image, 1, 2000) WHERE id = 4;
 SELECT sqlstate_of($$SELECT train_hasher('x', 'SELECT image FROM photo ORDER BY id', 8, '{"epochs": 2}')$$) ~ '^22023: .*truncated';
-SELECT rows, rows_left_out FROM train_hasher('skipped', 'SELECT image FROM photo ORDER BY id', 8, '{"algorithm": "random", "on_error": "skip"}');
+SELECT rows, rows_left_out FROM train_hasher('skipped', 'SELECT image FROM photo ORDER BY id', 8, '{"algorithm": "random", "on_error": "ignore"}');
 
 -- privileges: EXECUTE is granted, and the source runs as the caller
 CREATE ROLE imagehash_trainer;

@@ -22,7 +22,7 @@ $node->safe_psql(
 	'postgres', q(
 	CREATE EXTENSION imagehash;
 	CREATE TABLE photo (id bigserial PRIMARY KEY, category int, h imagehash) WITH (parallel_workers = 2);  -- for builds
-	-- one of 50 centres, a few bits flipped
+	-- one of 50 centers, a few bits flipped
 	CREATE FUNCTION picture(r int) RETURNS imagehash LANGUAGE sql AS
 		$$ SELECT overlay(repeat(md5((r % 50)::text), 8) PLACING substr(md5(r::text), 1, 8) FROM 1 + 8 * (r % 30))::imagehash $$;
 	INSERT INTO photo (category, h) SELECT i % 5, CASE WHEN i % 20 > 0 THEN picture(i) END FROM generate_series(1, 5000) i;

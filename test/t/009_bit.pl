@@ -19,7 +19,7 @@ $node->start;
 $node->safe_psql(
 	'postgres', q(
 	CREATE EXTENSION imagehash_vector CASCADE;
-	-- one of 20 centres with an eighth of its bits flipped, and many equal ones
+	-- one of 20 centers with an eighth of its bits flipped, and many equal ones
 	CREATE FUNCTION noise(seed text) RETURNS bit(1024) LANGUAGE sql IMMUTABLE AS
 		$$ SELECT ('x' || string_agg(encode(sha256((seed || i)::bytea), 'hex'), ''))::bit(1024) FROM generate_series(1, 4) i $$;
 	CREATE FUNCTION code(r int, n int) RETURNS "bit" LANGUAGE sql IMMUTABLE AS

@@ -15,7 +15,7 @@ $node->start;
 $node->safe_psql(
 	'postgres', q(
 	CREATE EXTENSION imagehash;
-	-- one of 300 centres, some bits changed
+	-- one of 300 centers, some bits changed
 	CREATE FUNCTION picture(i int) RETURNS imagehash LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 		$$ SELECT overlay(substr(md5((i % 300)::text), 1, 16) PLACING substr(md5(i::text), 1, 4) FROM 1 + i % 12)::public.imagehash $$;
 	CREATE TABLE photo (id int, category int, h imagehash) WITH (parallel_workers = 2);

@@ -32,7 +32,7 @@ sub png
 		. png_chunk('IDAT', compress($pixels)) . png_chunk('IEND', '');
 }
 
-# Grey, 8 x 8 blocks that are all zero bits: one byte of scan data is two blocks of one DC difference 0 and an end of block.
+# Gray, 8 x 8 blocks that are all zero bits: one byte of scan data is two blocks of one DC difference 0 and an end of block.
 sub jpeg
 {
 	my ($width, $height, $marker, $scans) = @_;

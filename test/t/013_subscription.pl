@@ -53,7 +53,7 @@ $subscriber->safe_psql(
 	CREATE INDEX photo_h ON photo USING hamming (h);
 ));
 subscribe($subscriber, $publisher, 'hashes');
-my $catalogue = q(SELECT md5(string_agg(h::text, ',' ORDER BY name)) FROM imagehash.hasher h WHERE weights IS NOT NULL
+my $catalog = q(SELECT md5(string_agg(h::text, ',' ORDER BY name)) FROM imagehash.hasher h WHERE weights IS NOT NULL
 	UNION ALL SELECT md5(string_agg(m::text, ',' ORDER BY name)) FROM imagehash.image_model m WHERE file LIKE '/%'
 	UNION ALL SELECT count(*)::text FROM imagehash.hasher UNION ALL SELECT count(*)::text FROM imagehash.image_model);
 my $photos = q(SELECT md5(string_agg(concat(id, e, h), ',' ORDER BY id)) FROM photo);
@@ -65,7 +65,7 @@ sub same_everywhere
 	{
 		my $name = $node->name;
 		$publisher->wait_for_catchup($name eq 'subscriber' ? 'hashes' : 'everything');
-		is($node->safe_psql('postgres', $catalogue), $publisher->safe_psql('postgres', $catalogue), "$name, $what: the catalogue");
+		is($node->safe_psql('postgres', $catalog), $publisher->safe_psql('postgres', $catalog), "$name, $what: the catalog");
 		is($node->safe_psql('postgres', $photos), $publisher->safe_psql('postgres', $photos), "$name, $what: the hashes");
 	}
 }
@@ -88,7 +88,7 @@ $publisher->safe_psql(
 	SELECT import_hasher('late', 'tiny', '\\x$eight');
 	INSERT INTO photo SELECT 1000 + i, e, embedding_hash(e, 'late') FROM photo CROSS JOIN LATERAL (SELECT id) s (i);
 	COMMIT;
-	CALL imagehash.rehash('photo', 'h', 'e', 'late');
+	CALL rehash_column('photo', 'h', 'e', 'late');
 ));
 same_everywhere('later', $subscriber, $other);
 is($_->safe_psql('postgres', q(SELECT count(*) FROM photo WHERE h = embedding_hash(e, 'late'))), '2000', $_->name . ' hashes with the later one') for ($subscriber, $other);

@@ -31,13 +31,13 @@ Codes uniform_codes(size_t count, int words, uint64_t seed) {
     return codes;
 }
 
-// Around `centres` codes, each bit flipped with probability 1/16.
-Codes clustered_codes(size_t count, int words, size_t centres, uint64_t seed) {
+// Around `centers` codes, each bit flipped with probability 1/16.
+Codes clustered_codes(size_t count, int words, size_t centers, uint64_t seed) {
     std::mt19937_64 random(seed);
-    const Codes centre = uniform_codes(centres, words, seed + 1);
+    const Codes center = uniform_codes(centers, words, seed + 1);
     Codes codes{words, std::vector<uint64_t>(count * words)};
     for (size_t i = 0; i < count; i++) {
-        const uint64_t *c = centre[random() % centres];
+        const uint64_t *c = center[random() % centers];
         for (int w = 0; w < words; w++)
             codes.data[i * words + w] = c[w] ^ (random() & random() & random() & random());
     }
@@ -107,7 +107,7 @@ TEST(Clustering, SearchesManyLeavesInTwoLevels) {
     EXPECT_LT(radii, least_radii * 5 / 4);
 }
 
-TEST(Clustering, NearLeavesAreNeighbours) {
+TEST(Clustering, NearLeavesAreNeighbors) {
     const auto clustering = cluster(clustered_codes(50000, 2, 200, 2));
     const size_t tight = clustering->tight_leaves();
     ASSERT_GT(tight, 200u);

@@ -52,16 +52,16 @@ void operator delete(void *memory, size_t, std::align_val_t) noexcept {
 namespace imagehash::hamming {
 namespace {
 
-// Codes of `centres` centres with some bits flipped; none: uniform.
-std::vector<uint64_t> codes_around(size_t centres, size_t count, int words) {
-    std::mt19937_64 random(count + centres);
-    std::vector<uint64_t> centre(centres * words), codes(count * words);
-    for (uint64_t &word : centre) word = random();
+// Codes of `centers` centers with some bits flipped; none: uniform.
+std::vector<uint64_t> codes_around(size_t centers, size_t count, int words) {
+    std::mt19937_64 random(count + centers);
+    std::vector<uint64_t> center(centers * words), codes(count * words);
+    for (uint64_t &word : center) word = random();
     for (size_t i = 0; i < count; i++) {
-        const size_t c = centres == 0 ? 0 : random() % centres;
+        const size_t c = centers == 0 ? 0 : random() % centers;
         for (int w = 0; w < words; w++)
             codes[i * words + w] =
-                centres == 0 ? random() : centre[c * words + w] ^ (random() & random() & random());
+                centers == 0 ? random() : center[c * words + w] ^ (random() & random() & random());
     }
     return codes;
 }
@@ -71,10 +71,10 @@ class Memory : public testing::TestWithParam<int> {};
 TEST_P(Memory, IsWhatTheCallerExpects) {
     const int words = GetParam();
     const size_t count = 20000;
-    for (size_t centres : {0, 100, 3000})
+    for (size_t centers : {0, 100, 3000})
         for (uint64_t of_total : {1, 40})
             for (double per_leaf : {8.0, 100.0}) {
-                const std::vector<uint64_t> sample = codes_around(centres, count, words);
+                const std::vector<uint64_t> sample = codes_around(centers, count, words);
                 const size_t before = allocated;
                 peak = before;
                 const auto clustering =
@@ -83,7 +83,7 @@ TEST_P(Memory, IsWhatTheCallerExpects) {
                             nullptr, nullptr);
                 const double used = static_cast<double>(peak - before + sample.size() * sizeof(uint64_t));
                 EXPECT_LE(used / count, static_cast<double>(clustering_memory_per_code(words)))
-                    << words << " words, " << centres << " centres, " << of_total << ", " << per_leaf;
+                    << words << " words, " << centers << " centers, " << of_total << ", " << per_leaf;
             }
 }
 

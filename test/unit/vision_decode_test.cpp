@@ -35,10 +35,10 @@ TEST(Decode, LosslessFormatsKeepPixels) {
               12);
 }
 
-TEST(Decode, GreyBecomesBgr) {
-    cv::Mat grey(5, 7, CV_8UC1, cv::Scalar(77));
+TEST(Decode, GrayBecomesBgr) {
+    cv::Mat gray(5, 7, CV_8UC1, cv::Scalar(77));
     for (const char *extension : {".png", ".bmp", ".tiff", ".jpg"}) {
-        cv::Mat image = decoded(encode(extension, grey));
+        cv::Mat image = decoded(encode(extension, gray));
         EXPECT_EQ(image.type(), CV_8UC3);
         EXPECT_EQ(pixel(image, 3, 2), cv::Vec3b(77, 77, 77)) << extension;
     }
@@ -78,11 +78,11 @@ TEST(Decode, SixteenBitsRoundToNearest) {
     EXPECT_EQ(pixel(narrow, 2, 0)[0], 255);
 }
 
-TEST(Decode, TransparentGreyValueIsWhite) {
-    cv::Mat grey(1, 2, CV_8UC1);
-    grey.at<uint8_t>(0, 0) = 50;
-    grey.at<uint8_t>(0, 1) = 60;
-    cv::Mat image = decoded(png_with_chunk(encode(".png", grey), "tRNS", {0, 50}));
+TEST(Decode, TransparentGrayValueIsWhite) {
+    cv::Mat gray(1, 2, CV_8UC1);
+    gray.at<uint8_t>(0, 0) = 50;
+    gray.at<uint8_t>(0, 1) = 60;
+    cv::Mat image = decoded(png_with_chunk(encode(".png", gray), "tRNS", {0, 50}));
     EXPECT_EQ(pixel(image, 0, 0)[0], 255);
     EXPECT_EQ(pixel(image, 1, 0)[0], 60);
 }
@@ -110,7 +110,7 @@ TEST(Decode, TiffKinds) {
     EXPECT_EQ(pixel(decoded(make_tiff({1, 1, 3, 8, 2, 1, -1, 1, {1, 2, 3}})), 0, 0), cv::Vec3b(3, 2, 1));
     EXPECT_EQ(pixel(decoded(make_tiff({1, 1, 3, 16, 2, 1, -1, 1, {1, 1, 2, 2, 3, 3}})), 0, 0),
               cv::Vec3b(3, 2, 1));
-    // Straight alpha of one half: black becomes middle grey; premultiplied: 0 + half of white.
+    // Straight alpha of one half: black becomes middle gray; premultiplied: 0 + half of white.
     EXPECT_NEAR(pixel(decoded(make_tiff({1, 1, 4, 8, 2, 1, 2, 1, {0, 0, 0, 128}})), 0, 0)[0], 127, 1);
     EXPECT_NEAR(pixel(decoded(make_tiff({1, 1, 4, 8, 2, 1, 1, 1, {0, 0, 0, 128}})), 0, 0)[0], 127, 1);
     EXPECT_NEAR(pixel(decoded(make_tiff({1, 1, 4, 8, 2, 1, 2, 1, {200, 200, 200, 128}})), 0, 0)[0], 227, 1);

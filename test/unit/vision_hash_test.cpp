@@ -13,7 +13,7 @@
 namespace imagehash::vision {
 namespace {
 
-TEST(Preprocess, CutsTheCentre) {
+TEST(Preprocess, CutsTheCenter) {
     cv::Mat image(256, 512, CV_8UC3, cv::Scalar(0, 0, 255));
     image(cv::Rect(144, 16, 224, 224)).setTo(cv::Scalar(255, 0, 0));
     cv::Mat view = input_view(image, kShippedPreprocessing);

@@ -159,8 +159,8 @@ TEST(ImageHeader, UnknownBytesAreSaidToBe) {
 TEST(ImageHeader, UnsupportedFeaturesAreNamed) {
     Buffer floats = make_tiff({1, 1, 1, 32, 1, 1, -1, 3, {0, 0, 0, 0}});
     EXPECT_EQ(error_of(floats).kind, ErrorKind::unsupported);
-    Buffer grey_alpha = make_tiff({1, 1, 2, 8, 1, 1, 2, 1, {0, 0}});
-    EXPECT_EQ(error_of(grey_alpha).message, "grey TIFF images with alpha are not supported");
+    Buffer gray_alpha = make_tiff({1, 1, 2, 8, 1, 1, 2, 1, {0, 0}});
+    EXPECT_EQ(error_of(gray_alpha).message, "gray TIFF images with alpha are not supported");
 }
 
 // libtiff also takes SLONG (9) for a tile's size: an unreadable field must not pass for an absent one.

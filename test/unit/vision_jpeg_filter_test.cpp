@@ -23,7 +23,7 @@ struct Form {
     int h_samp = 2, v_samp = 2;  // sampling factors of luma; those of chroma are 1
     J_COLOR_SPACE space = JCS_YCbCr;
     int quality = 90, restart = 0;
-    bool progressive = false, optimised = false;
+    bool progressive = false, optimized = false;
     const char *name = "";
 };
 
@@ -43,7 +43,7 @@ Buffer jpeg_of(int width, int height, const Form &form) {
     jpeg.comp_info[0].h_samp_factor = form.h_samp;
     jpeg.comp_info[0].v_samp_factor = form.v_samp;
     jpeg.restart_interval = static_cast<unsigned>(form.restart);
-    jpeg.optimize_coding = form.optimised ? TRUE : FALSE;
+    jpeg.optimize_coding = form.optimized ? TRUE : FALSE;
     if (form.progressive) jpeg_simple_progression(&jpeg);
     std::minstd_rand random(static_cast<unsigned>(width * 1000 + height));
     std::vector<uint8_t> row(static_cast<size_t>(width * components));
@@ -156,8 +156,8 @@ const Form kForms[] = {{1, 1, JCS_YCbCr, 90, 0, false, false, "4:4:4"},
                        {1, 2, JCS_YCbCr, 90, 0, false, false, "4:4:0"},
                        {4, 1, JCS_YCbCr, 90, 0, false, false, "4:1:1"},
                        {4, 2, JCS_YCbCr, 90, 0, false, false, "4:1:0"},
-                       {1, 1, JCS_GRAYSCALE, 90, 0, false, false, "grey"},
-                       {2, 2, JCS_GRAYSCALE, 90, 0, false, false, "grey, sampling factors of 2"},
+                       {1, 1, JCS_GRAYSCALE, 90, 0, false, false, "gray"},
+                       {2, 2, JCS_GRAYSCALE, 90, 0, false, false, "gray, sampling factors of 2"},
                        {1, 1, JCS_RGB, 90, 0, false, false, "RGB"},
                        {1, 1, JCS_CMYK, 90, 0, false, false, "CMYK"},
                        {2, 2, JCS_YCCK, 90, 0, false, false, "YCCK"}};
@@ -179,12 +179,12 @@ TEST(JpegFilter, PixelsAreThoseOfLibjpeg) {
     for (Form form : kForms)
         for (int restart : {0, 1, 7})
             for (int quality : {30, 90, 100})
-                for (bool optimised : {false, true})
+                for (bool optimized : {false, true})
                     for (bool progressive : {false, true})
                         for (auto [width, height] : kSizes) {
                             form.restart = restart;
                             form.quality = quality;
-                            form.optimised = optimised;
+                            form.optimized = optimized;
                             form.progressive = progressive;
                             SCOPED_TRACE(std::string(form.name) + " " + std::to_string(width) + "x" +
                                          std::to_string(height) + (progressive ? " progressive" : "") +

@@ -1,4 +1,4 @@
-// For each query the distances to all rows are counted, which gives the distance of the k-th neighbour and
+// For each query the distances to all rows are counted, which gives the distance of the k-th neighbor and
 // the rows within a radius; with the directory, that gives the codes and pages whose bound such a search
 // reaches. The leaves of the ten nearest rows tell how far an approximate scan must go: it reads the leaves
 // nearest to the query first.
@@ -18,7 +18,7 @@ constexpr int kRanks[kRankSteps] = {1, 10, 100, 1000};
 
 namespace {
 
-struct Neighbour {
+struct Neighbor {
     int distance;
     uint32 leaf;
 };
@@ -32,8 +32,8 @@ struct StatisticsSample {
     int count;  // of queries
     uint64 *codes;
     int64 *histograms;      // [query][distance]
-    Neighbour *neighbours;  // [query][nearest_kept], nearest first, without near-duplicates
-    int *neighbours_count;
+    Neighbor *neighbors;  // [query][nearest_kept], nearest first, without near-duplicates
+    int *neighbors_count;
 };
 
 // Sets the arrays to their places behind the structure; returns the size of all.
@@ -44,9 +44,9 @@ static Size place_arrays(StatisticsSample *sample) {
     size += sizeof(uint64) * kQueries * sample->words;
     sample->histograms = reinterpret_cast<int64 *>(start + size);
     size += sizeof(int64) * kQueries * (sample->bits + 1);
-    sample->neighbours = reinterpret_cast<Neighbour *>(start + size);
-    size += sizeof(Neighbour) * kQueries * kNearestKept;
-    sample->neighbours_count = reinterpret_cast<int *>(start + size);
+    sample->neighbors = reinterpret_cast<Neighbor *>(start + size);
+    size += sizeof(Neighbor) * kQueries * kNearestKept;
+    sample->neighbors_count = reinterpret_cast<int *>(start + size);
     return size + sizeof(int) * kQueries;
 }
 
@@ -87,9 +87,9 @@ StatisticsSample *start_statistics(RowStore *rows, int bits) {
     return sample;
 }
 
-static void keep_neighbour(StatisticsSample *sample, int q, int distance, uint32 leaf) {
-    Neighbour *kept = sample->neighbours + q * kNearestKept;
-    int *count = &sample->neighbours_count[q];
+static void keep_neighbor(StatisticsSample *sample, int q, int distance, uint32 leaf) {
+    Neighbor *kept = sample->neighbors + q * kNearestKept;
+    int *count = &sample->neighbors_count[q];
     if (*count == kNearestKept && distance >= kept[kNearestKept - 1].distance) return;
     int i = *count < kNearestKept ? (*count)++ : kNearestKept - 1;
     for (; i > 0 && kept[i - 1].distance > distance; i--) kept[i] = kept[i - 1];
@@ -106,14 +106,14 @@ void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
     for (int q = 0; q < sample->count; q++) {
         hamming::best_kernel().distances(blocked, count, words, sample->codes + q * words, distances);
         int64 *histogram = sample->histograms + q * (sample->bits + 1);
-        const Neighbour *last = sample->neighbours + (q + 1) * kNearestKept - 1;
+        const Neighbor *last = sample->neighbors + (q + 1) * kNearestKept - 1;
         for (int i = 0; i < count; i++) {
             int d = Min(static_cast<int>(distances[i]), sample->bits);
             histogram[d]++;
             // A query that comes from outside has no copies here, so the query's own copies would mislead.
             if (d <= sample->bits / 16) continue;
-            if (sample->neighbours_count[q] < kNearestKept || d < last->distance)
-                keep_neighbour(sample, q, d, assignments[i].leaf);
+            if (sample->neighbors_count[q] < kNearestKept || d < last->distance)
+                keep_neighbor(sample, q, d, assignments[i].leaf);
         }
     }
     sample->rows += count;
@@ -125,9 +125,9 @@ void merge_statistics(StatisticsSample *sample, const StatisticsSample *other) {
     sample->rows += other->rows;
     for (int i = 0; i < kQueries * (sample->bits + 1); i++) sample->histograms[i] += other->histograms[i];
     for (int q = 0; q < sample->count; q++)
-        for (int i = 0; i < other->neighbours_count[q]; i++) {
-            const Neighbour &neighbour = other->neighbours[q * kNearestKept + i];
-            keep_neighbour(sample, q, neighbour.distance, neighbour.leaf);
+        for (int i = 0; i < other->neighbors_count[q]; i++) {
+            const Neighbor &neighbor = other->neighbors[q * kNearestKept + i];
+            keep_neighbor(sample, q, neighbor.distance, neighbor.leaf);
         }
 }
 
@@ -190,7 +190,7 @@ static void add_query(StatisticsSample *sample, int q, const TierWriter &writer,
     }
 }
 
-// The share of codes that an approximate scan has read when it has read the leaf; of each kept neighbour.
+// The share of codes that an approximate scan has read when it has read the leaf; of each kept neighbor.
 static int64 count_needed(const StatisticsSample *sample, int q, const uint64 *centroids, uint32 leaves,
                           const int64 *leaf_counts, float *needed) {
     int64 at_distance[pg::kMaxBits + 1] = {};
@@ -199,8 +199,8 @@ static int64 count_needed(const StatisticsSample *sample, int q, const uint64 *c
         at_distance[distance_to(centroids, l, sample->words, query)] += leaf_counts[l];
     for (int d = 1; d <= pg::kMaxBits; d++) at_distance[d] += at_distance[d - 1];
     int64 count = 0;
-    for (int i = 0; i < sample->neighbours_count[q]; i++) {
-        uint32 leaf = sample->neighbours[q * kNearestKept + i].leaf;
+    for (int i = 0; i < sample->neighbors_count[q]; i++) {
+        uint32 leaf = sample->neighbors[q * kNearestKept + i].leaf;
         int d = distance_to(centroids, leaf, sample->words, query);
         needed[count++] =
             static_cast<float>(static_cast<double>(at_distance[d]) / static_cast<double>(sample->rows));

@@ -44,7 +44,7 @@ constexpr int kRankSteps = 4;  // k = 1, 10, 100, 1000
 constexpr int kRadiusSteps = 16;
 constexpr int kRecallSteps = 8;
 struct TierStatistics {
-    float codes_at_rank[kRankSteps];       // share of the codes whose bound reaches the k-th neighbour
+    float codes_at_rank[kRankSteps];       // share of the codes whose bound reaches the k-th neighbor
     float pages_at_rank[kRankSteps];       // share of the pages with such codes
     float rows_in_radius[kRadiusSteps];    // share of the rows within radius_step(i)
     float codes_in_radius[kRadiusSteps];   // share of the codes whose bound is within it

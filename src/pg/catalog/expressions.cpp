@@ -104,7 +104,7 @@ SELECT pg_catalog.string_agg(line, E'\n' ORDER BY line) FROM (
 
 // Functions that take the name of a row, and have argument types that can be in expressions or bodies.
 constexpr const char *kFunctionsOfHashers[] = {"semantic_hash",     "semantic_hashes", "embedding_hash",
-                                                   "try_semantic_hash", "evaluate_hasher", "rehash"};
+                                                   "try_semantic_hash", "evaluate_hasher", "rehash_column"};
 constexpr const char *kFunctionsOfModels[] = {"image_embedding", "import_hasher"};
 
 static Datum array_of(const char *const *texts, int count) {
@@ -128,8 +128,8 @@ static char *text_of_query(const char *query, int count, Oid *types, Datum *valu
     return found;
 }
 
-char *users_of(CatalogueTable which, const char *name) {
-    bool hasher = which == CatalogueTable::hasher;
+char *users_of(CatalogTable which, const char *name) {
+    bool hasher = which == CatalogTable::hasher;
     Oid types[] = {TEXTARRAYOID, TEXTOID, OIDOID};
     Datum values[] = {hasher ? array_of(kFunctionsOfHashers, lengthof(kFunctionsOfHashers))
                              : array_of(kFunctionsOfModels, lengthof(kFunctionsOfModels)),

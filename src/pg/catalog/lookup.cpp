@@ -1,8 +1,8 @@
-// Reads rows of the catalogue, loads what they say, and enters new ones; see vision_catalogue.h.
+// Reads rows of the catalog, loads what they say, and enters new ones; see vision_catalog.h.
 //
 // A lookup must work in parallel workers, on standbys, inside COPY of a restore, and within any snapshot: so
 // rows are read as PostgreSQL reads its own catalogs. Where a row is not there (yet), the function of its
-// name is asked (catalogue_rows.cpp): pg_restore makes functions before it fills tables.
+// name is asked (catalog_rows.cpp): pg_restore makes functions before it fills tables.
 #include "pg/catalog/lookup.h"
 
 #include "pg/catalog/tables.h"
@@ -62,13 +62,13 @@ struct Column {
 static const Column model_columns[] = {
     {"name", TEXTOID},           {"file", TEXTOID},       {"sha256", BYTEAOID},
     {"side", INT4OID},           {"short_side", INT4OID}, {"mean", FLOAT4ARRAYOID},
-    {"scale", FLOAT4ARRAYOID},   {"channels", TEXTOID},   {"length", INT4OID},
-    {"created", TIMESTAMPTZOID}, {"created_by", NAMEOID},
+    {"std", FLOAT4ARRAYOID},   {"channels", TEXTOID},   {"length", INT4OID},
+    {"created_at", TIMESTAMPTZOID}, {"created_by", NAMEOID},
 };
 static const Column hasher_columns[] = {
     {"name", TEXTOID},          {"bits", INT4OID},           {"method", TEXTOID},
     {"model_sha256", BYTEAOID}, {"weights", BYTEAOID},       {"recipe", JSONBOID},
-    {"quality", JSONBOID},      {"created", TIMESTAMPTZOID}, {"created_by", NAMEOID},
+    {"quality", JSONBOID},      {"created_at", TIMESTAMPTZOID}, {"created_by", NAMEOID},
 };
 constexpr int kMaxColumns = 16;
 
@@ -112,7 +112,7 @@ static Oid current_hasher_table() {
     static bool registered = false;
     if (!registered) CacheRegisterRelcacheCallback(note_change, static_cast<Datum>(0));
     registered = true;
-    while (!OidIsValid(hasher_table)) hasher_table = catalogue_table(CatalogueTable::hasher);
+    while (!OidIsValid(hasher_table)) hasher_table = catalog_table(CatalogTable::hasher);
     return hasher_table;
 }
 
@@ -129,14 +129,14 @@ void require_use_of_hashers() {
 
 // --- reading rows ------------------------------------------------------------------------------------------
 
-static const Column *columns_of(CatalogueTable which, int *count) {
-    bool hasher = which == CatalogueTable::hasher;
+static const Column *columns_of(CatalogTable which, int *count) {
+    bool hasher = which == CatalogTable::hasher;
     *count = hasher ? static_cast<int>(lengthof(hasher_columns)) : static_cast<int>(lengthof(model_columns));
     return hasher ? hasher_columns : model_columns;
 }
 
 // The columns of a tuple, in the current memory context.
-static void take_row(CatalogueTable which, HeapTuple tuple, TupleDesc descriptor, Row *row) {
+static void take_row(CatalogTable which, HeapTuple tuple, TupleDesc descriptor, Row *row) {
     int count;
     const Column *columns = columns_of(which, &count);
     bool good = descriptor->natts >= count && descriptor->natts <= kMaxColumns;
@@ -149,8 +149,8 @@ static void take_row(CatalogueTable which, HeapTuple tuple, TupleDesc descriptor
 }
 
 // The row whose `column` equals `value`, by the newest committed state and our own changes.
-static bool scan_table(CatalogueTable which, int column, RegProcedure equals, Datum value, Row *row) {
-    Relation table = table_open(catalogue_table(which), AccessShareLock);
+static bool scan_table(CatalogTable which, int column, RegProcedure equals, Datum value, Row *row) {
+    Relation table = table_open(catalog_table(which), AccessShareLock);
     ScanKeyData key;
     ScanKeyInit(&key, column + 1, BTEqualStrategyNumber, equals, value);
     // Without an index: there are few rows, and weights lie outside of them.
@@ -164,7 +164,7 @@ static bool scan_table(CatalogueTable which, int column, RegProcedure equals, Da
 }
 
 // The row that a function beside it returns.
-static void call_function(CatalogueTable which, Oid function, Row *row) {
+static void call_function(CatalogTable which, Oid function, Row *row) {
     HeapTupleHeader header = DatumGetHeapTupleHeader(OidFunctionCall0(function));
     TupleDesc descriptor =
         lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
@@ -175,7 +175,7 @@ static void call_function(CatalogueTable which, Oid function, Row *row) {
     ReleaseTupleDesc(descriptor);
 }
 
-static bool ask_function(CatalogueTable which, const char *name, Row *row) {
+static bool ask_function(CatalogTable which, const char *name, Row *row) {
     Oid function = function_beside(which, name);
     if (OidIsValid(function)) call_function(which, function, row);
     return OidIsValid(function);
@@ -183,7 +183,7 @@ static bool ask_function(CatalogueTable which, const char *name, Row *row) {
 
 // The same for a model of which we know the bytes.
 static bool ask_functions_for_model(bytea *sha256, Row *row) {
-    Oid table = catalogue_table(CatalogueTable::image_model), owner = owner_of(table);
+    Oid table = catalog_table(CatalogTable::image_model), owner = owner_of(table);
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_proc_pronamespace, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(get_rel_namespace(table)));
@@ -194,7 +194,7 @@ static bool ask_functions_for_model(bytea *sha256, Row *row) {
     while (!found && HeapTupleIsValid(procedure = systable_getnext(scan))) {
         Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(procedure));
         if (!is_function_beside(form, table, owner)) continue;
-        call_function(CatalogueTable::image_model, form->oid, row);
+        call_function(CatalogTable::image_model, form->oid, row);
         found =
             !row->nulls[kModelSha256] &&
             DatumGetBool(DirectFunctionCall2(byteaeq, row->values[kModelSha256], PointerGetDatum(sha256)));
@@ -204,13 +204,13 @@ static bool ask_functions_for_model(bytea *sha256, Row *row) {
     return found;
 }
 
-static bool find_row(CatalogueTable which, const char *name, Row *row) {
+static bool find_row(CatalogTable which, const char *name, Row *row) {
     return scan_table(which, 0, F_TEXTEQ, CStringGetTextDatum(name), row) || ask_function(which, name, row);
 }
 
 // A row that was written by hand, past what constraints, triggers and functions check. `detail` says what is
 // wrong.
-[[noreturn]] static void bad_row(CatalogueTable which, const char *name, const char *detail) {
+[[noreturn]] static void bad_row(CatalogTable which, const char *name, const char *detail) {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("row \"%s\" of imagehash.%s is not as imagehash wrote it", name, name_of(which)),
                     errdetail_internal("%s", detail)));
@@ -222,7 +222,7 @@ static const char *name_in(const Row *row) {
 }
 
 // The same for the value of a column.
-[[noreturn]] static void bad_value(CatalogueTable which, const Row *row, int number) {
+[[noreturn]] static void bad_value(CatalogTable which, const Row *row, int number) {
     constexpr int kShown = 100;  // bytes
     int count;
     const Column *column = columns_of(which, &count) + number;
@@ -241,15 +241,15 @@ static const char *name_in(const Row *row) {
     bad_row(which, name_in(row), psprintf("Column \"%s\" is %s.", column->name, value));
 }
 
-static void check_not_null(CatalogueTable which, const Row *row) {
+static void check_not_null(CatalogTable which, const Row *row) {
     int count;
     columns_of(which, &count);
     for (int i = 0; i < count; i++)
         if (row->nulls[i]) bad_value(which, row, i);
 }
 
-static bool is_catalogue_name(const char *name) {
-    return name[0] != '\0' && strlen(name) <= kMaxCatalogueName;
+static bool is_catalog_name(const char *name) {
+    return name[0] != '\0' && strlen(name) <= kMaxCatalogName;
 }
 
 static bool take_sha256(Datum value, uint8 sha256[kSha256Bytes]) {
@@ -295,7 +295,7 @@ static ModelColumn column_of(PreprocessingFault fault) {
 }
 
 static void take_model(const Row *from, ModelRow *row) {
-    constexpr CatalogueTable which = CatalogueTable::image_model;
+    constexpr CatalogTable which = CatalogTable::image_model;
     *row = {};
     check_not_null(which, from);
     const char *name = TextDatumGetCString(from->values[kModelName]);
@@ -305,7 +305,7 @@ static void take_model(const Row *from, ModelRow *row) {
     row->preprocessing.short_side = DatumGetInt32(from->values[kModelShortSide]);
     row->preprocessing.bgr = strcmp(channels, "bgr") == 0;
     row->length = DatumGetInt32(from->values[kModelLength]);
-    if (!is_catalogue_name(name)) bad_value(which, from, kModelName);
+    if (!is_catalog_name(name)) bad_value(which, from, kModelName);
     strlcpy(row->name, name, NAMEDATALEN);
     if (row->path[0] != '/') bad_value(which, from, kModelFile);
     if (!take_sha256(from->values[kModelSha256], row->sha256)) bad_value(which, from, kModelSha256);
@@ -319,7 +319,7 @@ static void take_model(const Row *from, ModelRow *row) {
 
 // Its owner can switch off the trigger that asks for a superuser.
 void require_trusted_models() {
-    Oid table = catalogue_table(CatalogueTable::image_model), owner = owner_of(table);
+    Oid table = catalog_table(CatalogTable::image_model), owner = owner_of(table);
     if (superuser_arg(owner)) return;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("registered models cannot be used while \"%s\", who is no superuser, owns table "
@@ -330,16 +330,16 @@ void require_trusted_models() {
 }
 
 void find_model(const char *name, ModelRow *row) {
-    Oid table = catalogue_table(CatalogueTable::image_model);
+    Oid table = catalog_table(CatalogTable::image_model);
     require_select(table);
     if (strcmp(name, IMAGEHASH_NETWORK_NAME) == 0) {
         shipped_model_row(row);
         return;
     }
     require_trusted_models();
-    lock_catalogue_name(table, name, AccessShareLock);
+    lock_catalog_name(table, name, AccessShareLock);
     Row found;
-    if (find_row(CatalogueTable::image_model, name, &found))
+    if (find_row(CatalogTable::image_model, name, &found))
         take_model(&found, row);
     else
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name),
@@ -378,7 +378,7 @@ static const LoadedModel *load_model(const ModelRow *row) {
     if (!row->path) return load_shipped_model();
     const LoadedModel *model = load_registered_model(row);
     if (model->length != row->length)
-        bad_row(CatalogueTable::image_model, row->name,
+        bad_row(CatalogTable::image_model, row->name,
                 psprintf("Column \"length\" is \"%d\", and its network makes embeddings of %d values.",
                          row->length, model->length));
     return model;
@@ -395,7 +395,7 @@ static bool find_row_of_network(const uint8 sha256[kSha256Bytes], Row *row) {
     bytea *wanted = static_cast<bytea *>(palloc(VARHDRSZ + kSha256Bytes));
     SET_VARSIZE(wanted, VARHDRSZ + kSha256Bytes);
     memcpy(VARDATA(wanted), sha256, kSha256Bytes);
-    return scan_table(CatalogueTable::image_model, kModelSha256, F_BYTEAEQ, PointerGetDatum(wanted), row) ||
+    return scan_table(CatalogTable::image_model, kModelSha256, F_BYTEAEQ, PointerGetDatum(wanted), row) ||
            ask_functions_for_model(wanted, row);
 }
 
@@ -450,11 +450,11 @@ const LoadedModel *model_of_hasher(const HasherRow *hasher) {
 // --- hashers -----------------------------------------------------------------------------------------------
 
 static void take_hasher(const Row *from, CachedHasher *hasher) {
-    constexpr CatalogueTable which = CatalogueTable::hasher;
+    constexpr CatalogTable which = CatalogTable::hasher;
     HasherRow *row = &hasher->row;
     check_not_null(which, from);
     const char *name = TextDatumGetCString(from->values[kHasherName]);
-    if (!is_catalogue_name(name)) bad_value(which, from, kHasherName);
+    if (!is_catalog_name(name)) bad_value(which, from, kHasherName);
     strlcpy(row->name, name, NAMEDATALEN);
     row->bits = DatumGetInt32(from->values[kHasherBits]);
     if (row->bits < kMinBits || row->bits > kMaxBits || row->bits % 8 != 0)
@@ -481,7 +481,7 @@ static void load_weights(Datum value, CachedHasher *cached) {
     LoadedHasher *loaded = &cached->loaded;
     Status status = semantic_library().load_hasher(file, &loaded->hasher, &loaded->shape);
     if (status.kind == ErrorKind::bad_model)
-        bad_row(CatalogueTable::hasher, cached->row.name,
+        bad_row(CatalogTable::hasher, cached->row.name,
                 psprintf("Column \"weights\" is no hasher: %s.", status.message));
     check_status(status);
     loaded->method = cached->row.method;
@@ -489,7 +489,7 @@ static void load_weights(Datum value, CachedHasher *cached) {
     cached->is_loaded = true;
     if (loaded->shape.bits != cached->row.bits) {
         unload(cached);
-        bad_row(CatalogueTable::hasher, cached->row.name,
+        bad_row(CatalogTable::hasher, cached->row.name,
                 psprintf("Column \"bits\" is \"%d\", and its weights make %d.", cached->row.bits,
                          loaded->shape.bits));
     }
@@ -497,7 +497,7 @@ static void load_weights(Datum value, CachedHasher *cached) {
 
 bool hasher_exists(const char *name) {
     Row row;
-    return scan_table(CatalogueTable::hasher, kHasherName, F_TEXTEQ, CStringGetTextDatum(name), &row);
+    return scan_table(CatalogTable::hasher, kHasherName, F_TEXTEQ, CStringGetTextDatum(name), &row);
 }
 
 static CachedHasher *cached_hasher(const char *name) {
@@ -520,7 +520,7 @@ static CachedHasher *look_up_hasher(const char *name, CachedHasher *cached) {
     uint64 seen = changes;  // what changes while we look makes us look again next time
     Row row;
     CachedHasher now = {};
-    if (!find_row(CatalogueTable::hasher, name, &row)) {
+    if (!find_row(CatalogTable::hasher, name, &row)) {
         if (cached) unload(cached);
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("hasher \"%s\" does not exist", name),
                         errhint("SELECT name FROM imagehash.hasher lists the hashers; train_hasher() and "
@@ -556,7 +556,7 @@ const LoadedHasher *hasher_by_name(const char *name, HasherRow *row) {
         }
         return shipped_hasher();
     }
-    lock_catalogue_name(current_hasher_table(), name, AccessShareLock);
+    lock_catalog_name(current_hasher_table(), name, AccessShareLock);
     CachedHasher *cached = cached_hasher(name);
     if (!cached || !cached->is_loaded || cached->seen != changes) {
         MemoryContext here =

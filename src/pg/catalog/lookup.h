@@ -1,4 +1,4 @@
-// The catalogue as the functions of images use it: models and hashers by name, loaded once a session.
+// The catalog as the functions of images use it: models and hashers by name, loaded once a session.
 //
 // A row never changes; what was loaded from one is used until the row is dropped, which the next call of
 // another session, a parallel worker or a standby notices too (an invalidation of the table's relcache

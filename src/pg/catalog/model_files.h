@@ -1,5 +1,5 @@
 // Files of models: read, checked against the SHA-256 they are pinned by, loaded once a session. The shipped
-// ones lie in imagehash.model_directory and are pinned by the binary, others where the catalogue says.
+// ones lie in imagehash.model_directory and are pinned by the binary, others where the catalog says.
 #pragma once
 
 #include "pg/value/imagehash.h"

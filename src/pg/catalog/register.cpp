@@ -1,4 +1,4 @@
-// Enters models and hashers into the catalogue: create_image_model(), import_hasher(), and store_hasher() for
+// Enters models and hashers into the catalog: create_image_model(), import_hasher(), and store_hasher() for
 // what is trained. Everything is checked here with its reason; lookups check ranges again, since rows can
 // come in otherwise.
 //
@@ -29,10 +29,10 @@ using namespace imagehash;
 namespace imagehash::pg {
 
 // One INSERT as the owner of the table.
-static void insert_as_owner(CatalogueTable which, const char *statement, int count, Oid *types,
+static void insert_as_owner(CatalogTable which, const char *statement, int count, Oid *types,
                             Datum *values) {
     bool inserted = false;
-    run_as(owner_of(catalogue_table(which)), [&] {
+    run_as(owner_of(catalog_table(which)), [&] {
         SPI_connect();
         int result = SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
         if (result != SPI_OK_INSERT)
@@ -43,7 +43,7 @@ static void insert_as_owner(CatalogueTable which, const char *statement, int cou
     });
     if (!inserted)
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
-                        which == CatalogueTable::hasher
+                        which == CatalogTable::hasher
                             ? errmsg("hasher \"%s\" already exists", TextDatumGetCString(values[0]))
                             : errmsg("model \"%s\", or another of the same file, already exists",
                                      TextDatumGetCString(values[0])),
@@ -197,8 +197,8 @@ static void store_model(const ModelFile *file, const Preprocessing &preprocessin
                       CStringGetTextDatum(preprocessing.bgr ? "bgr" : "rgb"),
                       Int32GetDatum(length),
                       DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)))};
-    insert_as_owner(CatalogueTable::image_model,
-                    "INSERT INTO imagehash.image_model (name, file, sha256, side, short_side, mean, scale, "
+    insert_as_owner(CatalogTable::image_model,
+                    "INSERT INTO imagehash.image_model (name, file, sha256, side, short_side, mean, std, "
                     "channels, length, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
                     "ON CONFLICT DO NOTHING",
                     lengthof(types), types, values);
@@ -240,9 +240,9 @@ static Datum jsonb_datum(const char *text) {
 // Who made a hasher holds the function beside it with grant option. The owner of the tables needs no grant,
 // and where a superuser has switched the triggers off there is no function.
 static void make_owner(const char *name) {
-    Oid owner = owner_of(catalogue_table(CatalogueTable::hasher)), user = GetUserId();
-    if (has_privs_of_role(user, owner) || !OidIsValid(function_beside(CatalogueTable::hasher, name))) return;
-    const char *function = quote_identifier(function_name(CatalogueTable::hasher, name));
+    Oid owner = owner_of(catalog_table(CatalogTable::hasher)), user = GetUserId();
+    if (has_privs_of_role(user, owner) || !OidIsValid(function_beside(CatalogTable::hasher, name))) return;
+    const char *function = quote_identifier(function_name(CatalogTable::hasher, name));
     const char *role = quote_identifier(GetUserNameFromId(user, false));
     run_as(owner, [&] {
         SPI_connect();
@@ -255,7 +255,7 @@ static void make_owner(const char *name) {
 
 Method store_hasher(const char *name, const char *model_name, Bytes file, const char *recipe,
                     const char *quality) {
-    check_catalogue_name("hasher", name);
+    check_catalog_name("hasher", name);
     ModelRow model;
     find_model(model_name, &model);
     semantic::HasherShape shape = check_weights(file, &model);
@@ -275,7 +275,7 @@ Method store_hasher(const char *name, const char *model_name, Bytes file, const 
                       jsonb_datum(quality),
                       DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)))};
     insert_as_owner(
-        CatalogueTable::hasher,
+        CatalogTable::hasher,
         "INSERT INTO imagehash.hasher (name, bits, method, model_sha256, weights, recipe, quality, "
         "created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         lengthof(types), types, values);
@@ -292,7 +292,7 @@ IMAGEHASH_FUNCTION(imagehash_create_image_model) {
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be superuser to register a model"),
                  errdetail("Loading a TorchScript file runs what is in it, inside the server.")));
     pg::require_trusted_models();
-    pg::check_catalogue_name("model", name);
+    pg::check_catalog_name("model", name);
     Preprocessing preprocessing;
     pg::read_preprocessing(PG_GETARG_JSONB_P(3), &preprocessing);
     pg::ModelFile file =

@@ -1,4 +1,4 @@
-// Enters hashers into the catalogue, for those who make them. Must not decide who may: the caller has.
+// Enters hashers into the catalog, for those who make them. Must not decide who may: the caller has.
 #pragma once
 
 #include "base/types.h"

@@ -1,4 +1,4 @@
-// imagehash.rehash(): brings a column of hashes to another hasher, committing as it goes.
+// rehash_column(): brings a column of hashes to another hasher, committing as it goes.
 //
 // It walks over the pages of a table and updates, in a transaction of its own for each piece, the rows whose
 // hash is null or of another method. What tells what is left is the rows themselves, so that a call that was
@@ -58,14 +58,14 @@ BlockNumber pages_of(Oid table) {
     return pages;
 }
 
-void set_piece(Job *job, int batch) {
+void set_piece(Job *job, int batch_size) {
     double rows = 0, pages = 0;
     if (Relation relation = try_table_open(job->table, AccessShareLock)) {
         rows = relation->rd_rel->reltuples, pages = relation->rd_rel->relpages;
         table_close(relation, AccessShareLock);
     }
     double per_page = rows > 0 && pages > 0 ? Max(rows / pages, 1.0) : 32;
-    job->pieces = static_cast<BlockNumber>(Max(batch / per_page, 1.0));
+    job->pieces = static_cast<BlockNumber>(Max(batch_size / per_page, 1.0));
 }
 
 Datum tid_of(BlockNumber block) {
@@ -170,23 +170,23 @@ List *leaves_of(Oid table, MemoryContext lasting) {
 
 }  // namespace
 
-IMAGEHASH_FUNCTION(imagehash_rehash) {
+IMAGEHASH_FUNCTION(imagehash_rehash_column) {
     for (int i = 0; i < 5; i++)
         if (PG_ARGISNULL(i))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                            errmsg("arguments of rehash must not be null")));
+                            errmsg("arguments of rehash_column must not be null")));
     CallContext *call = fcinfo->context && IsA(fcinfo->context, CallContext)
                             ? reinterpret_cast<CallContext *>(fcinfo->context)
                             : nullptr;
     if (!call || call->atomic)
         ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-                        errmsg("rehash cannot run inside a transaction block"),
+                        errmsg("rehash_column cannot run inside a transaction block"),
                         errhint("It commits as it goes: CALL it by itself.")));
     Oid table = PG_GETARG_OID(0);
     const char *hash_name = NameStr(*PG_GETARG_NAME(1)), *source_name = NameStr(*PG_GETARG_NAME(2));
-    int batch = PG_GETARG_INT32(4);
-    if (batch < 1)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("batch must be at least 1")));
+    int batch_size = PG_GETARG_INT32(4);
+    if (batch_size < 1)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("batch_size must be at least 1")));
     check_column(table, hash_name);
     check_column(table, source_name);
 
@@ -208,7 +208,7 @@ IMAGEHASH_FUNCTION(imagehash_rehash) {
         job.name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(job.table)), name);
         job.statement = format_statement(&job, hash, source, functions, "SKIP LOCKED");
         job.patient = format_statement(&job, hash, source, functions, "");
-        set_piece(&job, batch);
+        set_piece(&job, batch_size);
         rehash_leaf(&job);
     }
     SPI_finish();

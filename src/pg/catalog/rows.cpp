@@ -1,4 +1,4 @@
-// Triggers on the catalogue's tables, drop_hasher() and drop_image_model().
+// Triggers on the catalog's tables, drop_hasher() and drop_image_model().
 //
 // Rows never change, and go only when nothing uses them. Beside each user's row stands a function of its name
 // that returns it (imagehash."hasher mine"()): functions are made by pg_restore before it fills tables, in
@@ -29,7 +29,7 @@ static Datum column_of(TriggerData *trigger, HeapTuple tuple, const char *column
 }
 
 static bool is_hasher_table(const TriggerData *trigger) {
-    return strcmp(RelationGetRelationName(trigger->tg_relation), name_of(CatalogueTable::hasher)) == 0;
+    return strcmp(RelationGetRelationName(trigger->tg_relation), name_of(CatalogTable::hasher)) == 0;
 }
 
 static void require_trigger(FunctionCallInfo fcinfo) {
@@ -38,10 +38,10 @@ static void require_trigger(FunctionCallInfo fcinfo) {
                 (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("this is a trigger function")));
     TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
     Oid table = RelationGetRelid(trigger->tg_relation);
-    if (table != catalogue_table(CatalogueTable::hasher) &&
-        table != catalogue_table(CatalogueTable::image_model))
+    if (table != catalog_table(CatalogTable::hasher) &&
+        table != catalog_table(CatalogTable::image_model))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("this trigger belongs to the catalogue of imagehash")));
+                        errmsg("this trigger belongs to the catalog of imagehash")));
 }
 
 // What is shipped stays.
@@ -106,7 +106,7 @@ static void check_unused(TriggerData *trigger) {
     char *name = TextDatumGetCString(named);
     if (is_shipped(trigger)) refuse_shipped(kind, name);
 
-    CatalogueTable which = hasher ? CatalogueTable::hasher : CatalogueTable::image_model;
+    CatalogTable which = hasher ? CatalogTable::hasher : CatalogTable::image_model;
     lock_against_users(which, name);
     char *users = users_of(which, name);
     Datum sha256 = hasher ? static_cast<Datum>(0) : column_of(trigger, row, "sha256", &is_null);
@@ -121,15 +121,15 @@ static void check_unused(TriggerData *trigger) {
 }
 
 // The owner of the tables may drop everything, and a hasher whoever holds its function with grant option.
-static bool may_drop(Oid user, Oid owner, CatalogueTable which, const char *name) {
+static bool may_drop(Oid user, Oid owner, CatalogTable which, const char *name) {
     if (has_privs_of_role(user, owner)) return true;
-    Oid function = which == CatalogueTable::hasher ? function_beside(which, name) : InvalidOid;
+    Oid function = which == CatalogTable::hasher ? function_beside(which, name) : InvalidOid;
     return OidIsValid(function) && has_function_right(function, user, ACL_GRANT_OPTION_FOR(ACL_EXECUTE));
 }
 
 // Deletes the row as the owner of the tables; the trigger decides whether it may go.
-static void drop_row(CatalogueTable which, const char *kind, const char *name) {
-    Oid owner = owner_of(catalogue_table(which)), user = GetUserId();
+static void drop_row(CatalogTable which, const char *kind, const char *name) {
+    Oid owner = owner_of(catalog_table(which)), user = GetUserId();
     run_as(owner, [&] {
         SPI_connect();
         Oid type = TEXTOID;
@@ -172,7 +172,7 @@ static void make_function(TriggerData *trigger, const char *function) {
 
 }  // namespace imagehash::pg
 
-IMAGEHASH_FUNCTION(imagehash_keep_catalogue_rows) {
+IMAGEHASH_FUNCTION(imagehash_protect_catalog_rows) {
     pg::require_trigger(fcinfo);
     TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
     bool kept = true;
@@ -194,15 +194,15 @@ IMAGEHASH_FUNCTION(imagehash_keep_catalogue_rows) {
     return PointerGetDatum(kept ? trigger->tg_trigtuple : nullptr);
 }
 
-IMAGEHASH_FUNCTION(imagehash_carry_catalogue_rows) {
+IMAGEHASH_FUNCTION(imagehash_mirror_catalog_rows) {
     pg::require_trigger(fcinfo);
     TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
     Relation table = trigger->tg_relation;
     bool is_null;
     Datum name = pg::column_of(trigger, trigger->tg_trigtuple, "name", &is_null);
     if (is_null) return PointerGetDatum(nullptr);  // written by hand, past the constraints
-    pg::CatalogueTable which =
-        pg::is_hasher_table(trigger) ? pg::CatalogueTable::hasher : pg::CatalogueTable::image_model;
+    pg::CatalogTable which =
+        pg::is_hasher_table(trigger) ? pg::CatalogTable::hasher : pg::CatalogTable::image_model;
     const char *function = quote_identifier(pg::function_name(which, TextDatumGetCString(name)));
     pg::run_as(table->rd_rel->relowner, [&] {
         SPI_connect();
@@ -218,11 +218,11 @@ IMAGEHASH_FUNCTION(imagehash_carry_catalogue_rows) {
 }
 
 IMAGEHASH_FUNCTION(imagehash_drop_hasher) {
-    pg::drop_row(pg::CatalogueTable::hasher, "hasher", text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    pg::drop_row(pg::CatalogTable::hasher, "hasher", text_to_cstring(PG_GETARG_TEXT_PP(0)));
     PG_RETURN_VOID();
 }
 
 IMAGEHASH_FUNCTION(imagehash_drop_image_model) {
-    pg::drop_row(pg::CatalogueTable::image_model, "model", text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    pg::drop_row(pg::CatalogTable::image_model, "model", text_to_cstring(PG_GETARG_TEXT_PP(0)));
     PG_RETURN_VOID();
 }

@@ -1,4 +1,4 @@
-// The tables of the catalogue, imagehash.image_model and imagehash.hasher, as both modules find them.
+// The tables of the catalog, imagehash.image_model and imagehash.hasher, as both modules find them.
 //
 // By OID and by membership in the extension, never through search_path: what a user creates under these names
 // elsewhere is not looked at. Inline only, so that neither module links the other.
@@ -18,27 +18,27 @@ extern "C" {
 
 namespace imagehash::pg {
 
-constexpr char kCatalogueSchema[] = "imagehash";
-// A name is also part of a function's name (see catalogue_rows.cpp).
-constexpr int kMaxCatalogueName = 48;  // bytes
+constexpr char kCatalogSchema[] = "imagehash";
+// A name is also part of a function's name (see catalog_rows.cpp).
+constexpr int kMaxCatalogName = 48;  // bytes
 
-enum class CatalogueTable { image_model, hasher };
+enum class CatalogTable { image_model, hasher };
 
-inline const char *name_of(CatalogueTable table) {
-    return table == CatalogueTable::hasher ? "hasher" : "image_model";
+inline const char *name_of(CatalogTable table) {
+    return table == CatalogTable::hasher ? "hasher" : "image_model";
 }
 
 // ERROR 42602 where a row cannot have that name. `kind`: of what, for the message.
-inline void check_catalogue_name(const char *kind, const char *name) {
+inline void check_catalog_name(const char *kind, const char *name) {
     size_t length = strlen(name);
-    if (length == 0 || length > kMaxCatalogueName)
+    if (length == 0 || length > kMaxCatalogName)
         ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("name of a %s must have 1 to %d bytes, not %zu",
-                                                              kind, kMaxCatalogueName, length)));
+                                                              kind, kMaxCatalogName, length)));
 }
 
 // ERROR where the extension is not there, or is not whole.
-inline Oid catalogue_table(CatalogueTable table) {
-    Oid schema = get_namespace_oid(kCatalogueSchema, true);
+inline Oid catalog_table(CatalogTable table) {
+    Oid schema = get_namespace_oid(kCatalogSchema, true);
     Oid found = OidIsValid(schema) ? get_relname_relid(name_of(table), schema) : InvalidOid;
     Oid extension = get_extension_oid("imagehash", true);
     if (!OidIsValid(found) || !OidIsValid(extension) ||
@@ -46,7 +46,7 @@ inline Oid catalogue_table(CatalogueTable table) {
         ereport(
             ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("table \"%s.%s\" of extension imagehash is not there", kCatalogueSchema, name_of(table)),
+             errmsg("table \"%s.%s\" of extension imagehash is not there", kCatalogSchema, name_of(table)),
              errhint("Run CREATE EXTENSION imagehash in this database, or ALTER EXTENSION imagehash "
                      "UPDATE.")));
     return found;
@@ -58,14 +58,14 @@ inline Oid lock_number(const char *name) {
     return DatumGetUInt32(
         hash_any(reinterpret_cast<const unsigned char *>(name), static_cast<int>(strlen(name))));
 }
-inline void lock_catalogue_name(Oid table, const char *name, LOCKMODE mode) {
+inline void lock_catalog_name(Oid table, const char *name, LOCKMODE mode) {
     LockDatabaseObject(table, lock_number(name), 0, mode);
 }
-inline void unlock_catalogue_name(Oid table, const char *name, LOCKMODE mode) {
+inline void unlock_catalog_name(Oid table, const char *name, LOCKMODE mode) {
     UnlockDatabaseObject(table, lock_number(name), 0, mode);
 }
 
-// Who may do everything with the catalogue; trusted as a superuser is, since he can take its triggers off.
+// Who may do everything with the catalog; trusted as a superuser is, since he can take its triggers off.
 inline Oid owner_of(Oid relation) {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
     if (!HeapTupleIsValid(tuple))
@@ -76,8 +76,8 @@ inline Oid owner_of(Oid relation) {
     return owner;
 }
 
-// Beside each user's row stands a function of its name (catalogue_rows.cpp).
-inline char *function_name(CatalogueTable which, const char *name) {
+// Beside each user's row stands a function of its name (catalog_rows.cpp).
+inline char *function_name(CatalogTable which, const char *name) {
     return psprintf("%s %s", name_of(which), name);
 }
 
@@ -90,8 +90,8 @@ inline bool is_function_beside(Form_pg_proc function, Oid table, Oid owner) {
 }
 
 // The function beside a row; invalid where there is none.
-inline Oid function_beside(CatalogueTable which, const char *name) {
-    Oid table = catalogue_table(which);
+inline Oid function_beside(CatalogTable which, const char *name) {
+    Oid table = catalog_table(which);
     char *function = function_name(which, name);
     if (strlen(function) >= NAMEDATALEN) return InvalidOid;
     HeapTuple tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(function),

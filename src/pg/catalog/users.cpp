@@ -30,15 +30,15 @@ static TransactionId maker_of_expressions() {
     return maker;
 }
 
-void lock_against_users(CatalogueTable which, const char *name) {
-    Oid table = catalogue_table(which);
+void lock_against_users(CatalogTable which, const char *name) {
+    Oid table = catalog_table(which);
     for (;;) {
         TransactionId maker = maker_of_expressions();
         if (!TransactionIdIsValid(maker)) {
-            lock_catalogue_name(table, name, AccessExclusiveLock);
+            lock_catalog_name(table, name, AccessExclusiveLock);
             maker = maker_of_expressions();
             if (!TransactionIdIsValid(maker)) return;
-            unlock_catalogue_name(table, name, AccessExclusiveLock);
+            unlock_catalog_name(table, name, AccessExclusiveLock);
         }
         CHECK_FOR_INTERRUPTS();
         XactLockTableWait(maker, nullptr, nullptr, XLTW_None);

@@ -4,8 +4,8 @@
 
 namespace imagehash::pg {
 
-constexpr const char *kOnError[] = {"error", "skip", nullptr};
-constexpr int kSkip = 1;                       // its place in kOnError
+constexpr const char *kOnError[] = {"stop", "ignore", nullptr};
+constexpr int kIgnore = 1;                     // its place in kOnError
 constexpr double kMaxSeed = 9007199254740991;  // what a JSON number holds exactly
 
 void add_source_options(OptionList *list, SourceOptions *options) {
@@ -30,8 +30,8 @@ void add_source_options(OptionList *list, SourceOptions *options) {
                       K::choice,
                       {},
                       kOnError,
-                      "error",
-                      "what happens at an image that cannot be embedded; skip leaves it out and says why",
+                      "stop",
+                      "what happens at an image that cannot be embedded; ignore leaves it out and says why",
                       &options->on_error});
 }
 
@@ -42,7 +42,7 @@ void read_source_options(Jsonb *json, OptionList *list, SourceOptions *options) 
 
 SourceRules source_rules(const SourceOptions *options) {
     SourceRules rules = {};
-    rules.skip_bad = options->on_error == kSkip;
+    rules.skip_bad = options->on_error == kIgnore;
     rules.max_rows = options->max_rows;
     rules.max_rows_is_set = options->max_rows_is_set;
     rules.memory = options->memory;

@@ -221,18 +221,18 @@ static Bytes train(const semantic::LearnSet *set, const semantic::TrainOptions *
 
 static void add_training(StringInfo json, const semantic::TrainOptions *t) {
     pg::add_integer(json, "epochs", t->epochs);
-    pg::add_integer(json, "batch", t->batch);
-    pg::add_integer(json, "hidden", t->hidden);
+    pg::add_integer(json, "batch_size", t->batch);
+    pg::add_integer(json, "hidden_units", t->hidden);
     pg::add_real(json, "learning_rate", t->learning_rate);
     pg::add_boolean(json, "start_from_itq", t->start_from_itq);
     pg::add_real(json, "dropout", t->dropout);
-    pg::add_real(json, "flip", t->flip);
+    pg::add_real(json, "bit_flip", t->flip);
     pg::add_real(json, "reconstruction_weight", t->reconstruction_weight);
     pg::add_real(json, "commitment_weight", t->commitment_weight);
     pg::add_real(json, "contrastive_weight", t->contrastive_weight);
     pg::add_real(json, "temperature", t->temperature);
     pg::add_real(json, "label_weight", t->label_weight);
-    pg::add_real(json, "validation", t->validation_share);
+    pg::add_real(json, "validation_fraction", t->validation_share);
     pg::add_integer(json, "patience", t->patience);
 }
 
@@ -299,7 +299,7 @@ static char *quality_of(const TrainArguments *a, const TrainOutcome *outcome) {
 
 // Before the work, so that no training is lost to it; storing looks again.
 static void check_name(const char *name) {
-    pg::check_catalogue_name("hasher", name);
+    pg::check_catalog_name("hasher", name);
     if (pg::hasher_exists(name))
         ereport(ERROR,
                 (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("hasher \"%s\" already exists", name),

@@ -14,7 +14,7 @@ static const NamedMethod named_methods[] = {
     {kMethodPerceptual, "perceptual"},
     {kMethodWavelet, "wavelet"},
     {kMethodPdq, "pdq"},
-    {kMethodVerticalDifference, "vertical-difference"},
+    {kMethodVerticalDifference, "difference-vertical"},
     {kMethodColor, "color"},
     {kMethodCropResistant, "crop-resistant"},
 };

@@ -24,17 +24,17 @@ const TrainOption kTrainOptions[kTrainOptionCount] = {
      "without rows held out, always the autoencoder. itq and random: a linear hasher, to which the options "
      "below do not matter"},
     {"epochs", &O::epochs, 1, 10000, false, false, "40", "passes over the rows"},
-    {"batch", &O::batch, 2, 4096, false, false, "half of the rows that are trained on, 2 to 256",
+    {"batch_size", &O::batch, 2, 4096, false, false, "half of the rows that are trained on, 2 to 256",
      "rows a step; no more than are trained on"},
-    {"hidden", &O::hidden, 1, 4096, false, false, "512",
+    {"hidden_units", &O::hidden, 1, 4096, false, false, "512",
      "units between the embedding and the code, and again between the code and the rebuilt embedding"},
     {"learning_rate", &O::learning_rate, 1e-9, 1, false, false, "0.003", "the top of the one-cycle schedule"},
     {"start_from_itq", &O::start_from_itq, 0, 0, false, false, "false",
-     "the encoder begins as ITQ does; needs hidden of at least 2 * bits, and no more bits than the "
+     "the encoder begins as ITQ does; needs hidden_units of at least 2 * bits, and no more bits than the "
      "embedding has values"},
     {"dropout", &O::dropout, 0, 0.95, false, false, "0.3",
      "share of the inputs that are set to zero in training"},
-    {"flip", &O::flip, 0, 0.5, false, true, "0",
+    {"bit_flip", &O::flip, 0, 0.5, false, true, "0",
      "share of the bits of the code that are turned over in training before it is decoded"},
     {"reconstruction_weight", &O::reconstruction_weight, 0, 1000, false, false, "1",
      "weight in the loss of the error of the rebuilt embedding"},
@@ -46,7 +46,7 @@ const TrainOption kTrainOptions[kTrainOptionCount] = {
      "of the contrastive term: the lower, the more only the nearest strangers count"},
     {"label_weight", &O::label_weight, 0, 1000, false, false, "1 with labels, 0 without",
      "weight of the term that tells the labels from the code; 0: labels are not used"},
-    {"validation", &O::validation_share, 0, 0.5, false, false, "0.1; 0 below 200 rows",
+    {"validation_fraction", &O::validation_share, 0, 0.5, false, false, "0.1; 0 below 200 rows",
      "share of the rows, at most 1000 of them, that are held out to choose the epoch and the algorithm; 0: "
      "none, and the last epoch is kept"},
     {"patience", &O::patience, 0, 10000, false, false, "0",
@@ -103,7 +103,7 @@ void check_options(const TrainOptions &o, int length, int views) {
     if (!trains_autoencoder(o.algorithm)) return;
     if (o.start_from_itq) {
         if (o.hidden < 2 * o.bits)
-            refuse("a start from ITQ needs hidden of at least " + std::to_string(2 * o.bits) +
+            refuse("a start from ITQ needs hidden_units of at least " + std::to_string(2 * o.bits) +
                    ", twice the bits, not " + std::to_string(o.hidden));
         check_length("a start from ITQ", o, length);
     }

@@ -17,7 +17,7 @@
 
 namespace imagehash::semantic {
 
-// Mean average precision by label of every labelled row among the other labelled ones; NaN where no two share
+// Mean average precision by label of every labeled row among the other labeled ones; NaN where no two share
 // a label.
 double label_score(const torch::Tensor &codes, const std::vector<int32_t> &labels);
 

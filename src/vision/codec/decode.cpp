@@ -157,7 +157,7 @@ int scale_factor(const ImageHeader &header, int min_short_side) {
 
 int read_flags(const ImageHeader &header) {
     // IMREAD_UNCHANGED keeps alpha and depth, and does not apply the orientation; but it makes some palette
-    // BMPs grey.
+    // BMPs gray.
     if ((header.format == ImageFormat::bmp && header.alpha == Alpha::none) || header.as_color)
         return cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION;
     return cv::IMREAD_UNCHANGED;

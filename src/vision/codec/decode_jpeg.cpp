@@ -40,7 +40,7 @@ enum class Outcome { done, dc_only, failed, out_of_memory, stopped, other_size }
 // What the filters made of a JPEG.
 struct Filtered {
     DcOnlyScan dc_only;
-    bool grey = false;
+    bool gray = false;
     int h_expand = 1, v_expand = 1;  // columns and rows of pixels for which a sample of chroma stands
     int remainder_factor = 0;        // the remainder is decoded at 1/remainder_factor scale; 0: there is none
     NeededScans scans;
@@ -166,7 +166,7 @@ bool describe_scan(jpeg_decompress_struct *jpeg, JpegScan *scan) {
     return true;
 }
 
-// True if assemble() can make pixels of the image: it is grey; or YCbCr, whose chroma is DC-only like luma (a
+// True if assemble() can make pixels of the image: it is gray; or YCbCr, whose chroma is DC-only like luma (a
 // sample stands for h_expand x v_expand pixels), or has as many samples as luma if libjpeg decodes it at
 // 1/remainder_factor scale.
 bool plan_assembly(const jpeg_decompress_struct *jpeg, const JpegScan &scan, Filtered *filtered) {
@@ -208,7 +208,7 @@ FilterOutcome filter_sequential(Job *job, Bytes data, const JpegScan &scan) {
                                       chroma_samples(jpeg->image_height), header);
     }
     filtered->dc_only = decode_dc_only(data, scan, size, job->stop);
-    filtered->grey = scan.components == 1;
+    filtered->gray = scan.components == 1;
     if (filtered->dc_only.remainder) memcpy(filtered->dc_only.remainder.get(), header, size);
     return filtered->dc_only.outcome;
 }
@@ -331,8 +331,8 @@ bool assemble(const Filtered &filtered, cv::Mat &pixels, StopFlag stop) {
     for (int row = 0; row < pixels.rows; row++) {
         const uint8_t *y = plane[0].samples.get() + row * plane[0].width;
         uint8_t *bgr = pixels.ptr(row);
-        if (filtered.grey) {
-            grey_to_bgr(y, pixels.cols, bgr);
+        if (filtered.gray) {
+            gray_to_bgr(y, pixels.cols, bgr);
         } else if (filtered.remainder_factor) {
             ycc_to_bgr(y, chroma.ptr(row), chroma.ptr(row) + 1, 2, 1, pixels.cols, bgr);
         } else {

@@ -64,7 +64,7 @@ void read_bytes(png_structp png, png_bytep to, size_t size) {
     stop_if_asked(job);
 }
 
-// Grey, BGR or BGRA; samples of 16 bits in the byte order of this machine.
+// Gray, BGR or BGRA; samples of 16 bits in the byte order of this machine.
 void set_output_format(png_structp png, png_infop info) {
     int color = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
     bool transparent = png_get_valid(png, info, PNG_INFO_tRNS);

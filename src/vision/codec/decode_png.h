@@ -12,7 +12,7 @@
 
 namespace imagehash::vision {
 
-// Returns grey, BGR or BGRA of 8 or 16 bits; transparency of any kind becomes alpha. The EXIF orientation is
+// Returns gray, BGR or BGRA of 8 or 16 bits; transparency of any kind becomes alpha. The EXIF orientation is
 // not applied. `stop` may be null. Throws Error: bad_image for anything from which libpng would make up
 // pixels, cancelled, out_of_memory.
 cv::Mat decode_png(Bytes image, const ImageHeader &header, StopFlag stop);

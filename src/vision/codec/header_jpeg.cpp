@@ -1,6 +1,6 @@
 // Walks the markers from SOI to EOI, through entropy-coded data too.
 //
-// libjpeg only warns of a file without EOI, and makes up grey pixels. Such a file must be refused here.
+// libjpeg only warns of a file without EOI, and makes up gray pixels. Such a file must be refused here.
 #include "vision/codec/header_jpeg.h"
 
 #include <cstring>

@@ -9,7 +9,7 @@ namespace imagehash::vision {
 
 namespace {
 
-enum ColorType { kGrey = 0, kRgb = 2, kPalette = 3, kGreyAlpha = 4, kRgba = 6 };
+enum ColorType { kGray = 0, kRgb = 2, kPalette = 3, kGrayAlpha = 4, kRgba = 6 };
 
 void read_ihdr(const ByteReader &reader, size_t data, ImageHeader &header) {
     header.width = reader.u32(data);
@@ -20,7 +20,7 @@ void read_ihdr(const ByteReader &reader, size_t data, ImageHeader &header) {
     bool depth_known = depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
     bool type_known = color_type <= kRgba && color_type != 1 && color_type != 5;
     if (!depth_known || !type_known) header.damage = "is damaged: unknown color type";
-    if (color_type == kGreyAlpha || color_type == kRgba) header.alpha = Alpha::straight;
+    if (color_type == kGrayAlpha || color_type == kRgba) header.alpha = Alpha::straight;
 }
 
 }  // namespace

@@ -159,7 +159,7 @@ void check_samples(const Directory &directory, ImageHeader &header) {
     Field bits = directory.field(kBitsPerSample), formats = directory.field(kSampleFormat);
     uint32_t samples = directory.number(kSamplesPerPixel, 1),
              photometric = directory.number(kPhotometric, kMinIsBlack);
-    bool grey = photometric == kMinIsWhite || photometric == kMinIsBlack;
+    bool gray = photometric == kMinIsWhite || photometric == kMinIsBlack;
     header.bit_depth = static_cast<int>(directory.number(kBitsPerSample, 1));
     if (header.bit_depth != 1 && header.bit_depth != 8 && header.bit_depth != 16)
         header.unsupported = format_text("TIFF images of %d bits a sample", header.bit_depth);
@@ -172,10 +172,10 @@ void check_samples(const Directory &directory, ImageHeader &header) {
     if (photometric == kLogL || photometric == kLogLuv) header.unsupported = "LogLuv TIFF images";
     if (samples > 4 || samples == 0)
         header.unsupported = format_text("TIFF images of %u samples a pixel", samples);
-    if ((grey || photometric == kPalette) && samples > 1) header.unsupported = "grey TIFF images with alpha";
+    if ((gray || photometric == kPalette) && samples > 1) header.unsupported = "gray TIFF images with alpha";
     if (header.bit_depth == 16) {
         // OpenCV reads the samples raw, and ignores what they mean and how they are stored.
-        if (photometric > kRgb) header.unsupported = "16-bit TIFF images that are neither grey nor RGB";
+        if (photometric > kRgb) header.unsupported = "16-bit TIFF images that are neither gray nor RGB";
         bool planes = directory.number(kPlanarConfiguration, 1) == 2 && samples > 1;
         if (planes && samples > 3) header.unsupported = "16-bit TIFF images in separate planes with alpha";
         header.as_color = planes;
@@ -187,7 +187,7 @@ void check_samples(const Directory &directory, ImageHeader &header) {
         bool straight = header.bit_depth == 16 && directory.number(kExtraSamples, 0) == 2;
         header.alpha = straight ? Alpha::straight : Alpha::premultiplied;
     }
-    // Without this a palette of one bit becomes grey.
+    // Without this a palette of one bit becomes gray.
     if (header.bit_depth <= 8 && header.alpha == Alpha::none) header.as_color = true;
 }
 

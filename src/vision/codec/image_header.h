@@ -1,7 +1,7 @@
 // What an image says about itself, read from its bytes without decoding a pixel.
 //
 // Image bytes are hostile input, and OpenCV trusts them: it allocates what a header asks for, and returns
-// uninitialised rows of a file that ends early. So each format has a small bounds-checked reader. Before any
+// uninitialized rows of a file that ends early. So each format has a small bounds-checked reader. Before any
 // decoder gets the file, the reader finds whether it is supported, how large it is, its orientation, and
 // whether it is complete. Must not decode, and must not allocate in proportion to anything that a file
 // claims.
@@ -41,7 +41,7 @@ struct ImageHeader {
     // What decoding needs to know, and OpenCV does not tell.
     Alpha alpha = Alpha::none;
     int bit_depth = 8;
-    bool inverted = false;          // TIFF: 16-bit grey where 0 is white
+    bool inverted = false;          // TIFF: 16-bit gray where 0 is white
     size_t orientation_offset = 0;  // TIFF: of the field's value, 0 if there is none
     bool ancillary = false;         // PNG: has chunks that are not needed for the pixels
     bool as_color = false;          // TIFF: OpenCV decodes it correctly only as 8-bit color

@@ -25,8 +25,8 @@ void ycc_to_bgr_by(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int w
 
 }  // namespace
 
-void grey_to_bgr(const uint8_t *grey, int width, uint8_t *bgr) {
-    for (int x = 0; x < width; x++, bgr += 3) bgr[0] = bgr[1] = bgr[2] = grey[x];
+void gray_to_bgr(const uint8_t *gray, int width, uint8_t *bgr) {
+    for (int x = 0; x < width; x++, bgr += 3) bgr[0] = bgr[1] = bgr[2] = gray[x];
 }
 
 void ycc_to_bgr(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int step, int h_expand, int width,

@@ -35,17 +35,17 @@ cv::Mat random_crop(const cv::Mat &image, ViewRandom &random) {
     return image(cv::Rect(x, y, width, height));
 }
 
-// Contrast scales the difference from the picture's mean grey, saturation that from each pixel's grey,
+// Contrast scales the difference from the picture's mean gray, saturation that from each pixel's gray,
 // brightness all.
 cv::Mat change_colors(const cv::Mat &image, ViewRandom &random) {
     double brightness = uniform(random, 0.6, 1.4), contrast = uniform(random, 0.6, 1.4),
            saturation = uniform(random, 0.6, 1.4);
     if (one_in(random, 5)) saturation = 0;
-    cv::Mat grey, grey_bgr, mixed, result;
-    cv::cvtColor(image, grey, cv::COLOR_BGR2GRAY);
-    cv::cvtColor(grey, grey_bgr, cv::COLOR_GRAY2BGR);
-    cv::addWeighted(image, saturation, grey_bgr, 1 - saturation, 0, mixed);
-    mixed.convertTo(result, CV_8U, brightness * contrast, brightness * (1 - contrast) * cv::mean(grey)[0]);
+    cv::Mat gray, gray_bgr, mixed, result;
+    cv::cvtColor(image, gray, cv::COLOR_BGR2GRAY);
+    cv::cvtColor(gray, gray_bgr, cv::COLOR_GRAY2BGR);
+    cv::addWeighted(image, saturation, gray_bgr, 1 - saturation, 0, mixed);
+    mixed.convertTo(result, CV_8U, brightness * contrast, brightness * (1 - contrast) * cv::mean(gray)[0]);
     return result;
 }
 

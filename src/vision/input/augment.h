@@ -1,4 +1,4 @@
-// Augmented views: random changes that leave a picture recognisable, so that a hasher can learn to ignore
+// Augmented views: random changes that leave a picture recognizable, so that a hasher can learn to ignore
 // them.
 //
 // The changes are those of contrastive learning (T. Chen et al., "A simple framework for contrastive learning
@@ -22,7 +22,7 @@ ViewRandom view_random(uint64_t seed, Bytes image);
 
 // 8-bit BGR of any size -> 8-bit BGR, side x side. In this order: a crop of 40 to 100 % of the area, whose
 // aspect ratio is 3/4 to 4/3 of the picture's, resized by input_view(); mirrored with probability 1/2;
-// brightness, contrast and saturation times 0.6 to 1.4, grey with probability 1/5; compressed as JPEG of
+// brightness, contrast and saturation times 0.6 to 1.4, gray with probability 1/5; compressed as JPEG of
 // quality 30 to 95 with probability 1/2.
 cv::Mat augmented_view(const cv::Mat &bgr, const Preprocessing &preprocessing, ViewRandom &random);
 

@@ -1,4 +1,4 @@
-// Resizes, crops, reorders channels and normalises, with OpenCV. A change of a filter or a rounding here
+// Resizes, crops, reorders channels and normalizes, with OpenCV. A change of a filter or a rounding here
 // changes every embedding.
 #include "vision/input/preprocess.h"
 
@@ -11,7 +11,7 @@ namespace imagehash::vision {
 
 namespace {
 
-cv::Rect centre_of(cv::Size size, cv::Size part) {
+cv::Rect center_of(cv::Size size, cv::Size part) {
     return cv::Rect((size.width - part.width) / 2, (size.height - part.height) / 2, part.width, part.height);
 }
 
@@ -31,13 +31,13 @@ cv::Mat input_view(const cv::Mat &bgr, const Preprocessing &preprocessing) {
     int short_side = std::min(bgr.cols, bgr.rows);
     cv::Size kept(std::min<int64_t>(bgr.cols, int64_t{kMaxAspectRatio} * short_side),
                   std::min<int64_t>(bgr.rows, int64_t{kMaxAspectRatio} * short_side));
-    cv::Mat middle = bgr(centre_of(bgr.size(), kept));
+    cv::Mat middle = bgr(center_of(bgr.size(), kept));
 
     double scale = static_cast<double>(preprocessing.short_side) / short_side;
     cv::Size size(static_cast<int>(std::lround(middle.cols * scale)),
                   static_cast<int>(std::lround(middle.rows * scale)));
     cv::Mat whole = resized(middle, size);
-    return whole(centre_of(whole.size(), input));
+    return whole(center_of(whole.size(), input));
 }
 
 void write_input(const cv::Mat &view, const Preprocessing &preprocessing, float *out) {

@@ -16,9 +16,9 @@ inline int wanted_short_side(const Preprocessing &preprocessing) {
 }
 
 // 8-bit BGR of any size -> 8-bit BGR, side x side. The image is resized so that its short side is short_side
-// (area average when it shrinks, bicubic when it grows), and its centre cut out. If short_side is 0, the
+// (area average when it shrinks, bicubic when it grows), and its center cut out. If short_side is 0, the
 // whole image is resized to side x side. The ends of an image more than four times as long as wide are cut
-// off first: none of them reaches the centre, and a resized strip of 1x10000 pixels would have 650 million.
+// off first: none of them reaches the center, and a resized strip of 1x10000 pixels would have 650 million.
 cv::Mat input_view(const cv::Mat &bgr, const Preprocessing &preprocessing);
 
 // 8-bit BGR side x side -> out[side][side][3]: one image of a channels-last batch.

@@ -18,7 +18,7 @@ class CosineTransform {
     // REQUIRES: `length` is a power of 2, at least 2.
     explicit CosineTransform(int length);
 
-    // DCT-II without normalisation, in place: y[k] = 2 sum_n x[n] cos(pi k (2n + 1) / (2 length)).
+    // DCT-II without normalization, in place: y[k] = 2 sum_n x[n] cos(pi k (2n + 1) / (2 length)).
     void run(double *values);
 
  private:

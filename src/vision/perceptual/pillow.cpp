@@ -45,12 +45,12 @@ Taps make_taps(int input, int output) {
     double support = kLanczosSupport * stretch, inverse = 1 / stretch;
     std::vector<double> exact;
     for (int i = 0; i < output; i++) {
-        double centre = (i + 0.5) * scale;
-        int first = std::max(static_cast<int>(centre - support + 0.5), 0);
-        int count = std::min(static_cast<int>(centre + support + 0.5), input) - first;
+        double center = (i + 0.5) * scale;
+        int first = std::max(static_cast<int>(center - support + 0.5), 0);
+        int count = std::min(static_cast<int>(center + support + 0.5), input) - first;
         exact.resize(count);
         double sum = 0;
-        for (int k = 0; k < count; k++) sum += exact[k] = lanczos((k + first - centre + 0.5) * inverse);
+        for (int k = 0; k < count; k++) sum += exact[k] = lanczos((k + first - center + 0.5) * inverse);
         result.taps.push_back({first, count, result.weights.size()});
         for (double weight : exact) {
             if (sum != 0) weight /= sum;
@@ -102,21 +102,21 @@ cv::Mat resize_columns(const cv::Mat &in, int height) {
 
 }  // namespace
 
-cv::Mat grey(const cv::Mat &bgr) {
+cv::Mat gray(const cv::Mat &bgr) {
     cv::Mat result(bgr.rows, bgr.cols, CV_8UC1);
     for (int y = 0; y < bgr.rows; y++) {
         const uint8_t *from = bgr.ptr(y);
         uint8_t *to = result.ptr(y);
-        for (int x = 0; x < bgr.cols; x++, from += 3) to[x] = grey(from[2], from[1], from[0]);
+        for (int x = 0; x < bgr.cols; x++, from += 3) to[x] = gray(from[2], from[1], from[0]);
     }
     return result;
 }
 
-cv::Mat resize(const cv::Mat &grey, int width, int height) {
+cv::Mat resize(const cv::Mat &gray, int width, int height) {
     // Since version 13 Pillow resizes columns first if the picture loses much of its height.
-    int lost_rows = grey.rows - height, lost_columns = grey.cols - width;
+    int lost_rows = gray.rows - height, lost_columns = gray.cols - width;
     bool rows_first = lost_rows <= 0 || lost_rows <= 2 * lost_columns;
-    cv::Mat result = grey;
+    cv::Mat result = gray;
     if (rows_first && result.cols != width) result = resize_rows(result, width);
     if (result.rows != height) result = resize_columns(result, height);
     if (result.cols != width) result = resize_rows(result, width);
@@ -189,20 +189,20 @@ cv::Mat blur_rows(const cv::Mat &in, float radius) {
 
 }  // namespace
 
-cv::Mat gaussian_blur(const cv::Mat &grey, float radius) {
+cv::Mat gaussian_blur(const cv::Mat &gray, float radius) {
     float box = box_radius(radius);
-    cv::Mat columns = blur_rows(blur_rows(grey, box).t(), box);
+    cv::Mat columns = blur_rows(blur_rows(gray, box).t(), box);
     return columns.t();
 }
 
-cv::Mat median_3x3(const cv::Mat &grey) {
-    cv::Mat out(grey.rows, grey.cols, CV_8UC1);
-    for (int y = 0; y < grey.rows; y++)
-        for (int x = 0; x < grey.cols; x++) {
+cv::Mat median_3x3(const cv::Mat &gray) {
+    cv::Mat out(gray.rows, gray.cols, CV_8UC1);
+    for (int y = 0; y < gray.rows; y++)
+        for (int x = 0; x < gray.cols; x++) {
             uint8_t around[9];
             for (int i = 0; i < 9; i++)
-                around[i] = grey.at<uint8_t>(std::clamp(y + i / 3 - 1, 0, grey.rows - 1),
-                                             std::clamp(x + i % 3 - 1, 0, grey.cols - 1));
+                around[i] = gray.at<uint8_t>(std::clamp(y + i / 3 - 1, 0, gray.rows - 1),
+                                             std::clamp(x + i % 3 - 1, 0, gray.cols - 1));
             std::nth_element(around, around + 4, around + 9);
             out.at<uint8_t>(y, x) = around[4];
         }

@@ -14,7 +14,7 @@ namespace imagehash::vision {
 namespace {
 
 constexpr int kSide = 300;          // of the picture that is segmented
-constexpr int kBrightAbove = 128;   // grey
+constexpr int kBrightAbove = 128;   // gray
 constexpr int kSegmentAbove = 500;  // pixels
 constexpr float kBlurRadius = 2;    // pixels
 static_assert(kMaxSegments >= kSide * kSide / (kSegmentAbove + 1), "room for all");
@@ -26,9 +26,9 @@ struct Region {
 
 class PixelMap {
  public:
-    explicit PixelMap(const cv::Mat &grey) : grey_(grey), seen_(kSide * kSide) {}
+    explicit PixelMap(const cv::Mat &gray) : gray_(gray), seen_(kSide * kSide) {}
 
-    bool is_bright(int at) const { return grey_.data[at] > kBrightAbove; }
+    bool is_bright(int at) const { return gray_.data[at] > kBrightAbove; }
     bool is_seen(int at) const { return seen_[at]; }
 
     // Marks the region of `start`: pixels of its kind that are connected with it by their sides.
@@ -60,7 +60,7 @@ class PixelMap {
         todo_.push_back(at);
     }
 
-    cv::Mat grey_;
+    cv::Mat gray_;
     std::vector<bool> seen_;
     std::vector<int> todo_;
 };
@@ -68,8 +68,8 @@ class PixelMap {
 // Bright regions, then dark ones, each kind from top to bottom. ImageHash looks for dark regions until it has
 // counted as many pixels as the picture has. It also counts a frame around the picture, but no region of one
 // pixel, so it can miss the last regions; so does this function.
-std::vector<Region> find_regions(const cv::Mat &grey) {
-    PixelMap map(grey);
+std::vector<Region> find_regions(const cv::Mat &gray) {
+    PixelMap map(gray);
     std::vector<Region> regions;
     int counted = 4 * kSide;
     for (bool bright : {true, false})
@@ -94,10 +94,10 @@ void scale_range(int from, int to, int length, int *begin, int *size) {
 }  // namespace
 
 std::vector<cv::Rect> find_segments(const cv::Mat &bgr) {
-    cv::Mat grey = pillow::resize(pillow::grey(bgr), kSide, kSide);
-    grey = pillow::median_3x3(pillow::gaussian_blur(grey, kBlurRadius));
+    cv::Mat gray = pillow::resize(pillow::gray(bgr), kSide, kSide);
+    gray = pillow::median_3x3(pillow::gaussian_blur(gray, kBlurRadius));
     std::vector<cv::Rect> segments;
-    for (const Region &region : find_regions(grey)) {
+    for (const Region &region : find_regions(gray)) {
         cv::Rect segment;
         scale_range(region.left, region.right, bgr.cols, &segment.x, &segment.width);
         scale_range(region.top, region.bottom, bgr.rows, &segment.y, &segment.height);

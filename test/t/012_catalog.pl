@@ -1,5 +1,5 @@
 # Hashers and models outlive the database they were made in: dump and restore, in each way and with tables that sort
-# before the catalogue; a standby; a model's file that changes or is missing.
+# before the catalog; a standby; a model's file that changes or is missing.
 use strict;
 use warnings;
 
@@ -8,7 +8,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('catalogue');
+my $node = PostgreSQL::Test::Cluster->new('catalog');
 $node->init(allows_streaming => 1);
 $node->start;
 my $directory = PostgreSQL::Test::Utils::tempdir;
@@ -64,7 +64,7 @@ $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(plain custom parallel 
 command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$directory/plain.sql", $node->connstr('plain') ], 'restore, plain');
 command_ok([ 'pg_restore', '-e', '-d', $node->connstr('custom'), "$directory/custom" ], 'restore, custom');
 command_ok([ 'pg_restore', '-e', '-j', '4', '-d', $node->connstr('parallel'), "$directory/parallel" ], 'restore, four jobs');
-is($node->safe_psql($_, $contents), $expected, "$_: tables, hashes and catalogue are as they were") for qw(plain custom parallel);
+is($node->safe_psql($_, $contents), $expected, "$_: tables, hashes and catalog are as they were") for qw(plain custom parallel);
 command_ok([ 'pg_restore', '-e', '--schema-only', '-d', $node->connstr('schema_only'), "$directory/custom" ], 'restore of the schema alone');
 is( $node->safe_psql('schema_only', q(INSERT INTO app.item (id, e) VALUES (1, array_fill(1::real, '{16}')) RETURNING h)),
 	$node->safe_psql('postgres', 'SELECT h FROM app.item WHERE id = 2'), 'with the schema comes the hasher');
@@ -96,7 +96,7 @@ like($error, qr/other objects depend on it/, 'the extension does not go while th
 
 # A standby hashes with the files it has.
 $node->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('catalogue_standby');
+my $standby = PostgreSQL::Test::Cluster->new('catalog_standby');
 $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->start;
 my $hash = q(SELECT ext.embedding_hash(array_fill(1::real, '{16}'), 'late'));
@@ -140,7 +140,7 @@ $node->safe_psql('postgres', qq(
 	UPDATE photo SET old = ext.embedding_hash(e, 'late'), h = ext.embedding_hash(e, 'sixteen') WHERE id % 3 = 0;
 	CREATE INDEX photo_h ON photo USING hamming (h);
 ));
-my $call = q(CALL imagehash.rehash('photo', 'h', 'e', 'sixteen', 100));
+my $call = q(CALL rehash_column('photo', 'h', 'e', 'sixteen', 100));
 my $writes = q(DO $$ BEGIN FOR i IN 1 .. 4000 LOOP
 	UPDATE photo SET e = e || e[1], h = NULL WHERE id = 1 + i * 7919 % 30000;
 	UPDATE photo SET e = e[1:16] WHERE id = 1 + i * 7919 % 30000;

@@ -1,9 +1,9 @@
--- The catalogue of models and hashers: registering, hashing by name, what is refused, dropping.
+-- The catalog of models and hashers: registering, hashing by name, what is refused, dropping.
 \set VERBOSITY default
 \getenv source IMAGEHASH_SOURCE
 \set tiny :source '/test/data/tiny_network.pt'
 SELECT encode(sha256(pg_read_binary_file(:'tiny')), 'hex') AS sha \gset
-SELECT name, file, side, short_side, mean, scale, channels, length FROM imagehash.image_model;
+SELECT name, file, side, short_side, mean, std, channels, length FROM imagehash.image_model;
 SELECT name, bits, method ~ '^semantic-[0-9a-f]{8}$' AS method, weights IS NULL AS in_file FROM imagehash.hasher;
 
 -- a hasher of identity: bit i is set where value i is above zero
@@ -19,7 +19,7 @@ $$;
 SELECT create_image_model('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
 SELECT create_image_model('tiny', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
 SELECT create_image_model('again', :'tiny', :'sha', '{"side": 32, "mean": 0, "std": 255}');
-SELECT name, side, short_side, mean, scale, channels, length, created_by = current_user AS mine FROM imagehash.image_model WHERE name = 'tiny';
+SELECT name, side, short_side, mean, std, channels, length, created_by = current_user AS mine FROM imagehash.image_model WHERE name = 'tiny';
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE statement;
@@ -179,15 +179,15 @@ CREATE TABLE photo (id int PRIMARY KEY, e real[], h imagehash(16));
 INSERT INTO photo SELECT i, e, embedding_hash(e, 'mine') FROM many WHERE i <= 1000;
 INSERT INTO photo VALUES (0, NULL, NULL);
 CREATE INDEX ON photo USING hamming (h) WHERE id < 0;
-CALL imagehash.rehash('photo', 'h', 'e', 'next', 100);
+CALL rehash_column('photo', 'h', 'e', 'next', 100);
 SELECT count(*), count(h), bool_and(h = embedding_hash(e, 'next')) FROM photo;
-CALL imagehash.rehash('photo', 'h', 'e', 'next');
-CALL imagehash.rehash('photo', 'h', 'nothing', 'next');
-CALL imagehash.rehash('photo', 'h', 'e', 'nobody''s');
+CALL rehash_column('photo', 'h', 'e', 'next');
+CALL rehash_column('photo', 'h', 'nothing', 'next');
+CALL rehash_column('photo', 'h', 'e', 'nobody''s');
 BEGIN;
-CALL imagehash.rehash('photo', 'h', 'e', 'next');
+CALL rehash_column('photo', 'h', 'e', 'next');
 ROLLBACK;
-CALL imagehash.rehash('item', 'h', 'e', 'next');
+CALL rehash_column('item', 'h', 'e', 'next');
 -- a partitioned table by its leaves, which need not look alike; keys do not matter; tables with children too
 CREATE TABLE parts (id int, kind text, e real[], h imagehash, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
 CREATE TABLE part_a PARTITION OF parts FOR VALUES IN ('a');
@@ -197,9 +197,9 @@ CREATE TABLE part_b2 (h imagehash, kind text NOT NULL, gone int, id int NOT NULL
 ALTER TABLE part_b2 DROP gone;
 ALTER TABLE "Part B" ATTACH PARTITION part_b2 FOR VALUES FROM (50) TO (1000);
 INSERT INTO parts SELECT i, k, e, CASE WHEN i % 2 = 0 THEN embedding_hash(e, 'mine') END FROM many, unnest('{a,b}'::text[]) k WHERE i <= 100;
-CALL imagehash.rehash('parts', 'h', 'e', 'next', 10);
+CALL rehash_column('parts', 'h', 'e', 'next', 10);
 CREATE INDEX ON parts USING hamming (h);
-CALL imagehash.rehash('parts', 'h', 'e', 'mine');
+CALL rehash_column('parts', 'h', 'e', 'mine');
 DROP INDEX parts_h_idx;
 SELECT tableoid::regclass, count(*), bool_and(h = embedding_hash(e, 'next')) FROM parts GROUP BY 1 ORDER BY 1;
 CREATE TABLE parent (e real[], h imagehash);
@@ -207,21 +207,21 @@ CREATE TABLE child (id int) INHERITS (parent);
 INSERT INTO parent SELECT e FROM many WHERE i <= 10;
 INSERT INTO child SELECT e FROM many WHERE i <= 10;
 INSERT INTO child SELECT e FROM child;
-CALL imagehash.rehash('parent', 'h', 'e', 'next');
+CALL rehash_column('parent', 'h', 'e', 'next');
 SELECT tableoid::regclass, count(*), bool_and(h = embedding_hash(e, 'next')) FROM parent GROUP BY 1 ORDER BY 1;
 -- rights on the leaves are needed, and leaves that are tables
 GRANT SELECT, UPDATE ON parts, part_a TO imagehash_reader;
 SET ROLE imagehash_reader;
-CALL imagehash.rehash('parts', 'h', 'e', 'mine');
+CALL rehash_column('parts', 'h', 'e', 'mine');
 RESET ROLE;
 SELECT tableoid::regclass, bool_and(h = embedding_hash(e, 'mine')) FROM parts GROUP BY 1 ORDER BY 1;
 CREATE VIEW looked_at AS SELECT * FROM parts;
-CALL imagehash.rehash('looked_at', 'h', 'e', 'mine');
+CALL rehash_column('looked_at', 'h', 'e', 'mine');
 CREATE FOREIGN DATA WRAPPER nowhere;
 CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere;
 CREATE TABLE spread (LIKE parts) PARTITION BY LIST (kind);
 CREATE FOREIGN TABLE spread_far PARTITION OF spread FOR VALUES IN ('c') SERVER nowhere;
-CALL imagehash.rehash('spread', 'h', 'e', 'mine');
+CALL rehash_column('spread', 'h', 'e', 'mine');
 DROP TABLE parts, spread, parent, child CASCADE;
 DROP FOREIGN DATA WRAPPER nowhere CASCADE;
 
