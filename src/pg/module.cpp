@@ -22,11 +22,11 @@ PGDLLEXPORT void _PG_init();
 
 using namespace imagehash;
 
-// Loading frees large blocks. As holes in the heap they would be filled by the sessions, each of which would copy the pages
-// of many holes: 26 MB after some images. So while libraries are loaded, malloc() maps large blocks one by one, and they are
-// gone when freed: 13 MB (bench/RESULTS.md). In sessions it must not: the activations of a network would cost a page
-// fault every 4 kB. The size there is above the shipped network's largest activation, and one that glibc raises its
-// limit to by itself.
+// Loading frees large blocks. As holes in the heap they would be filled by the sessions, each of which would copy the
+// pages of many holes: 26 MB while it hashes. So while libraries are loaded, malloc() maps large blocks one by one, and
+// they are gone when freed: 18 MB. In sessions it must not: the activations of a network would cost a page fault
+// every 4 kB. The size there is above the shipped network's largest activation, and one that glibc raises its limit to
+// by itself.
 constexpr int kMappedWhilePreloading = 128 * 1024, kMappedInSessions = 16 * 1024 * 1024;
 
 static void map_blocks_from(int bytes) {
