@@ -2,7 +2,7 @@
 # tests are run by test/run_all.sh, the demo by demo/run.sh. No rule here knows a version of anything.
 #
 #   make deps            install what the build and the tests need (apt; skips at once what is there)
-#   make                 build both modules                          PG_CONFIG=/path/to/pg_config picks the PostgreSQL
+#   make                 build the three binaries                 PG_CONFIG=/path/to/pg_config picks the PostgreSQL
 #   make install         install them (DESTDIR= is respected)
 #   make installcheck    regression tests on a running server (PGHOST, PGPORT, PGUSER, ... are respected)
 #   make check           every test, on a private copy of PostgreSQL  WERROR=1 makes warnings errors

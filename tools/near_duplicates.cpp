@@ -156,8 +156,7 @@ void hash_picture(const Loaded &loaded, const std::string &file, size_t number, 
     cv::Mat pixels = decode({bytes.data(), bytes.size()}, kLimits);
     for (size_t kind = 0; kind < kCopyKinds; kind++)
         hash_version(loaded, copy_of(pixels, kind, number), false, shared, &versions[1 + kind]);
-    if ((number + 1) % 100 == 0)
-        std::fprintf(stderr, "copied and hashed %zu of %zu\n", number + 1, kQueries);
+    if ((number + 1) % 100 == 0) std::fprintf(stderr, "copied and hashed %zu of %zu\n", number + 1, kQueries);
 }
 
 size_t shared_bytes(size_t pictures) {

@@ -29,8 +29,7 @@ void work_on_items(std::atomic<size_t> &next, size_t count, const std::function<
 }  // namespace
 
 SharedMemory::SharedMemory(size_t bytes)
-    : bytes_(bytes),
-      data_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    : bytes_(bytes), data_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
     if (data_ == MAP_FAILED) die("not enough memory: " + std::to_string(bytes) + " bytes are needed");
 }
 

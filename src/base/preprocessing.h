@@ -1,5 +1,5 @@
-// Preprocessing: how pixels become the input of a network. It is what the weights were trained with, and is stored
-// with an image model.
+// Preprocessing: how pixels become the input of a network. It is what the weights were trained with, and is
+// stored with an image model.
 //
 // src/vision writes inputs by it, src/semantic runs networks on them, src/pg checks it.
 #pragma once

@@ -40,7 +40,7 @@ std::vector<uint64_t> thin_out(Rows rows, size_t max_count) {
 }
 
 // Centroids in an order in which near ones are neighbors.
-std::vector<uint32_t> order_centroids(Rows centroids, Random *random, Stop *stop) {
+std::vector<uint32_t> order_centroids(Rows centroids, Random *random, StopMemory *stop) {
     std::vector<uint64_t> leaders;
     Groups groups = group_by_leaders(centroids, std::max<size_t>(1, centroids.count / kOrderedTogether),
                                      random, stop, &leaders);
@@ -54,7 +54,7 @@ std::vector<uint32_t> order_centroids(Rows centroids, Random *random, Stop *stop
 
 class ClusteringBuilder {
  public:
-    ClusteringBuilder(Rows sample, const ClusteringOptions &options, Stop *stop)
+    ClusteringBuilder(Rows sample, const ClusteringOptions &options, StopMemory *stop)
         : sample_(sample), options_(options), random_(options.seed), stop_(stop) {
         scale_ = static_cast<double>(std::max<uint64_t>(options.total, sample.count)) /
                  static_cast<double>(sample.count);
@@ -85,7 +85,7 @@ class ClusteringBuilder {
     std::vector<uint64_t> rejects_;
     const ClusteringOptions &options_;
     Random random_;
-    Stop *stop_;
+    StopMemory *stop_;
     double scale_;  // codes that one of the sample stands for
     PairDistances pairs_ = {0, 0};
     NeighborDistances neighbors_;
@@ -113,9 +113,8 @@ bool ClusteringBuilder::choose_radius_limit(const std::vector<Nearest> &found) {
 // into none. Too few codes that do have one, beyond doubt of the ones asked: uniform codes, or nearly.
 bool ClusteringBuilder::may_accept_enough() const {
     const int reach = 2 * radius_limit_at(kWidest);
-    const auto near =
-        static_cast<double>(std::count_if(neighbors_.nearest.begin(), neighbors_.nearest.end(),
-                                          [reach](int distance) { return distance <= reach; }));
+    const auto near = static_cast<double>(std::count_if(neighbors_.nearest.begin(), neighbors_.nearest.end(),
+                                                        [reach](int distance) { return distance <= reach; }));
     const double share_near =
         (near + 2 * std::sqrt(near) + 4) / static_cast<double>(neighbors_.nearest.size());
     const double share_alone = static_cast<double>(leaves_of_round()) / static_cast<double>(sample_.count);
@@ -259,10 +258,9 @@ size_t clustering_memory_per_code(int words) {
 }
 
 std::unique_ptr<Clustering> cluster(const uint64_t *sample, size_t sample_count,
-                                    const ClusteringOptions &options, bool (*stop)(void *),
-                                    void *stop_argument) {
-    Stop asking(stop, stop_argument);
-    return ClusteringBuilder({sample, sample_count, options.words}, options, &asking).build();
+                                    const ClusteringOptions &options, StopFlag stop) {
+    StopMemory memory(stop);
+    return ClusteringBuilder({sample, sample_count, options.words}, options, &memory).build();
 }
 
 }  // namespace imagehash::hamming

@@ -76,10 +76,9 @@ size_t clustering_memory_per_code(int words);
 
 // Clusters a sample, row-major; 32 codes for each leaf wanted are enough, and it should be drawn from all
 // codes evenly. An empty one gives a single leaf. The same seed and sample give the same leaves on every
-// machine. stop(stop_argument) is asked every few milliseconds; once it returns true the result is nullptr.
+// machine. The flag is asked every few milliseconds; once it says yes the result is nullptr.
 // May throw std::bad_alloc.
 std::unique_ptr<Clustering> cluster(const uint64_t *sample, size_t sample_count,
-                                    const ClusteringOptions &options, bool (*stop)(void *),
-                                    void *stop_argument);
+                                    const ClusteringOptions &options, StopFlag stop);
 
 }  // namespace imagehash::hamming

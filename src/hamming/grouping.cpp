@@ -87,7 +87,7 @@ void chain(Rows rows, uint32_t *members, size_t count) {
 
 namespace {
 
-std::vector<uint32_t> nearest_leaders(Rows rows, Rows leaders, Stop *stop) {
+std::vector<uint32_t> nearest_leaders(Rows rows, Rows leaders, StopMemory *stop) {
     BlockedCodes blocked(rows.words);
     blocked.append(leaders);
     const size_t look = codes_between_looks(rows.words);
@@ -123,7 +123,7 @@ Groups order_groups(const Groups &groups, std::vector<uint64_t> *leaders, int wo
 
 }  // namespace
 
-Groups group_by_leaders(Rows rows, size_t wanted, Random *random, Stop *stop,
+Groups group_by_leaders(Rows rows, size_t wanted, Random *random, StopMemory *stop,
                         std::vector<uint64_t> *leaders) {
     constexpr int kRounds = 3;
     leaders->clear();

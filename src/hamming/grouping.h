@@ -35,6 +35,7 @@ void chain(Rows rows, uint32_t *members, size_t count);
 
 // Groups rows around `leaders` leaders (row-major, appended to *leaders). Groups come in an order in which
 // near ones are neighbors; none is empty.
-Groups group_by_leaders(Rows rows, size_t wanted, Random *random, Stop *stop, std::vector<uint64_t> *leaders);
+Groups group_by_leaders(Rows rows, size_t wanted, Random *random, StopMemory *stop,
+                        std::vector<uint64_t> *leaders);
 
 }  // namespace imagehash::hamming

@@ -5,8 +5,8 @@
 namespace imagehash::hamming {
 
 std::unique_ptr<LeafFinder> LeafFinder::make(Rows centroids, size_t tight_leaves, int radius_limit,
-                                             bool (*stop)(void *), void *stop_argument) {
-    Stop asking(stop, stop_argument);
+                                             StopFlag stop) {
+    StopMemory memory(stop);
     Random random(1);
     std::unique_ptr<LeafFinder> finder(new LeafFinder);
     const size_t tight = std::min(tight_leaves, centroids.count);
@@ -14,11 +14,11 @@ std::unique_ptr<LeafFinder> LeafFinder::make(Rows centroids, size_t tight_leaves
     finder->radius_limit_ = static_cast<uint32_t>(radius_limit);
     if (tight > 0)
         finder->tight_ =
-            std::make_unique<NearestCentroid>(Rows{centroids.data, tight, centroids.words}, &random, &asking);
+            std::make_unique<NearestCentroid>(Rows{centroids.data, tight, centroids.words}, &random, &memory);
     if (tight < centroids.count)
         finder->loose_ = std::make_unique<NearestCentroid>(
-            Rows{centroids[tight], centroids.count - tight, centroids.words}, &random, &asking);
-    if (asking.stopped()) return nullptr;
+            Rows{centroids[tight], centroids.count - tight, centroids.words}, &random, &memory);
+    if (memory.stopped()) return nullptr;
     return finder;
 }
 

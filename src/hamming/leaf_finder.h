@@ -15,7 +15,7 @@ class LeafFinder {
     // Over at least one centroid, which it copies; the first `tight_leaves` are of tight leaves. nullptr
     // where it was stopped. May throw std::bad_alloc.
     static std::unique_ptr<LeafFinder> make(Rows centroids, size_t tight_leaves, int radius_limit,
-                                            bool (*stop)(void *), void *stop_argument);
+                                            StopFlag stop);
 
     // The nearest tight leaf within the radius limit, else the nearest loose one. Thread-safe.
     Assignment find(const uint64_t *code) const noexcept;

@@ -15,7 +15,7 @@ constexpr size_t kPasses = 3;
 
 }  // namespace
 
-NearestCentroid::NearestCentroid(Rows centroids, Random *random, Stop *stop)
+NearestCentroid::NearestCentroid(Rows centroids, Random *random, StopMemory *stop)
     : words_(centroids.words), centroids_(centroids.words) {
     Groups groups;
     if (centroids.count <= kSearchAll) {
@@ -83,7 +83,7 @@ Nearest NearestCentroid::find(const uint64_t *code) const noexcept {
     return {number_[static_cast<uint32_t>(least)], static_cast<uint32_t>(least >> 32)};
 }
 
-std::vector<Nearest> NearestCentroid::find_all(Rows rows, Stop *stop) const {
+std::vector<Nearest> NearestCentroid::find_all(Rows rows, StopMemory *stop) const {
     const size_t look = codes_between_looks(words_);
     std::vector<Nearest> found(rows.count, Nearest{0, 0});
     for (size_t i = 0; i < rows.count; i++) {

@@ -26,7 +26,7 @@ struct Nearest {
 class NearestCentroid {
  public:
     // Over at least one centroid, which it copies.
-    NearestCentroid(Rows centroids, Random *random, Stop *stop);
+    NearestCentroid(Rows centroids, Random *random, StopMemory *stop);
     // Of nothing, to be read from an archive.
     explicit NearestCentroid(int words) : words_(words), centroids_(words) {}
 
@@ -34,7 +34,7 @@ class NearestCentroid {
     Nearest find(const uint64_t *code) const noexcept;
 
     // One for each row.
-    std::vector<Nearest> find_all(Rows rows, Stop *stop) const;
+    std::vector<Nearest> find_all(Rows rows, StopMemory *stop) const;
 
     void archive(Archive *archive);
 

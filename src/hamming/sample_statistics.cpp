@@ -20,7 +20,8 @@ int distance_of_words(const uint64_t *a, const uint64_t *b, int words) {
 }
 
 // Counts the sample's distances to each query: histogram[query][distance].
-std::vector<std::vector<uint32_t>> histograms(Rows sample, const std::vector<size_t> &queries, Stop *stop) {
+std::vector<std::vector<uint32_t>> histograms(Rows sample, const std::vector<size_t> &queries,
+                                              StopMemory *stop) {
     constexpr size_t kChunk = 512;
     std::vector<std::vector<uint32_t>> counts(queries.size(), std::vector<uint32_t>(sample.words * 64 + 1));
     std::vector<uint16_t> distances(kChunk);
@@ -60,7 +61,7 @@ PairDistances pair_distances(Rows sample, Random *random) {
     return {mean, std::sqrt(std::max(0.0, squares / kPairs - mean * mean))};
 }
 
-NeighborDistances neighbor_distances(Rows sample, uint64_t total, Random *random, Stop *stop) {
+NeighborDistances neighbor_distances(Rows sample, uint64_t total, Random *random, StopMemory *stop) {
     std::vector<size_t> queries;
     for (size_t i = 0; i < kQueries; i++) queries.push_back(random->below(sample.count));
     const double share = std::min(1.0, static_cast<double>(sample.count) / static_cast<double>(total));

@@ -25,6 +25,6 @@ struct NeighborDistances {
     int tenth;
     std::vector<int> nearest;  // of some codes, to the nearest other one of the sample
 };
-NeighborDistances neighbor_distances(Rows sample, uint64_t total, Random *random, Stop *stop);
+NeighborDistances neighbor_distances(Rows sample, uint64_t total, Random *random, StopMemory *stop);
 
 }  // namespace imagehash::hamming

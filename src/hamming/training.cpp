@@ -42,7 +42,7 @@ std::vector<uint32_t> draw_by_weight(const std::vector<uint32_t> &distances, siz
     return drawn;
 }
 
-std::vector<uint64_t> seed_centroids(Rows sample, size_t wanted, Random *random, Stop *stop) {
+std::vector<uint64_t> seed_centroids(Rows sample, size_t wanted, Random *random, StopMemory *stop) {
     std::vector<uint64_t> centroids;
     std::vector<uint32_t> distances(sample.count, kNoCentroidYet);
     for (int round = 0; round < kSeedingRounds; round++) {
@@ -61,7 +61,7 @@ std::vector<uint64_t> seed_centroids(Rows sample, size_t wanted, Random *random,
 }
 
 // Moves each centroid to the middle of its codes; one with a single code or none starts anew elsewhere.
-void move_to_middles(Rows sample, std::vector<uint64_t> *centroids, Random *random, Stop *stop) {
+void move_to_middles(Rows sample, std::vector<uint64_t> *centroids, Random *random, StopMemory *stop) {
     const Rows current = rows_of(*centroids, sample.words);
     const std::vector<Nearest> found = NearestCentroid(current, random, stop).find_all(sample, stop);
     if (stop->stopped()) return;
@@ -86,7 +86,7 @@ void move_to_middles(Rows sample, std::vector<uint64_t> *centroids, Random *rand
 
 }  // namespace
 
-std::vector<uint64_t> train_centroids(Rows sample, size_t wanted, Random *random, Stop *stop) {
+std::vector<uint64_t> train_centroids(Rows sample, size_t wanted, Random *random, StopMemory *stop) {
     std::vector<uint64_t> centroids = seed_centroids(sample, std::max<size_t>(1, wanted), random, stop);
     for (int i = 0; i < kIterations && !stop->stopped(); i++)
         move_to_middles(sample, &centroids, random, stop);

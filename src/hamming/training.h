@@ -16,6 +16,6 @@ namespace imagehash::hamming {
 
 // At most `wanted` centroids, row-major, for the codes of a sample that is not empty; at least one. There are
 // fewer where the sample has fewer different codes, and some may be nobody's nearest.
-std::vector<uint64_t> train_centroids(Rows sample, size_t wanted, Random *random, Stop *stop);
+std::vector<uint64_t> train_centroids(Rows sample, size_t wanted, Random *random, StopMemory *stop);
 
 }  // namespace imagehash::hamming

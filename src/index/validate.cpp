@@ -37,8 +37,8 @@ static bool validate_operator(Form_pg_amop amop, Oid type, const char *family) {
     const OpclassShape shape = opclass_shape(input_type(type));
     const char *name = format_operator(amop->amopopr);
     if (amop->amopstrategy < kDistanceStrategy || amop->amopstrategy > shape.strategies) {
-        report_invalid(family,
-                 psprintf("contains operator %s with invalid strategy number %d", name, amop->amopstrategy));
+        report_invalid(family, psprintf("contains operator %s with invalid strategy number %d", name,
+                                        amop->amopstrategy));
         return false;
     }
     bool is_distance = amop->amopstrategy == kDistanceStrategy;
@@ -48,7 +48,7 @@ static bool validate_operator(Form_pg_amop amop, Oid type, const char *family) {
     }
     if (is_distance && amop->amopsortfamily != default_sort_family(shape.distance_type)) {
         report_invalid(family, psprintf("sorts operator %s by another order than that of %s", name,
-                                  format_type_be(shape.distance_type)));
+                                        format_type_be(shape.distance_type)));
         return false;
     }
     Oid right_type = amop->amopstrategy == kWithinStrategy ? amop->amoprighttype : type;
@@ -88,7 +88,7 @@ static bool validate_function(Form_pg_amproc amproc, Oid type, const char *famil
         valid = check_amproc_signature(amproc->amproc, INT4OID, true, 2, 2, ANYOID, BOOLOID);
     if (!valid)
         report_invalid(family, psprintf("contains function %s with wrong number or signature",
-                                  format_procedure(amproc->amproc)));
+                                        format_procedure(amproc->amproc)));
     return valid;
 }
 

@@ -1,8 +1,8 @@
 // imagehash.so: the type, its operators, the index, and the functions of images, which load the other two
 // libraries when they are called. Links neither OpenCV nor LibTorch.
 //
-// In shared_preload_libraries it loads what imagehash.preload_libraries says, once for all sessions, whose memory
-// shares the pages. It must not leave a thread behind there: the postmaster forks.
+// In shared_preload_libraries it loads what imagehash.preload_libraries says, once for all sessions, whose
+// memory shares the pages. It must not leave a thread behind there: the postmaster forks.
 #include "index/planner/distance_clauses.h"
 #include "index/store/options.h"
 #include "pg/catalog/model_files.h"
@@ -22,11 +22,11 @@ PGDLLEXPORT void _PG_init();
 
 using namespace imagehash;
 
-// Loading frees large blocks. As holes in the heap they would be filled by the sessions, each of which would copy the
-// pages of many holes: 26 MB while it hashes. So while libraries are loaded, malloc() maps large blocks one by one, and
-// they are gone when freed: 18 MB. In sessions it must not: the activations of a network would cost a page fault
-// every 4 kB. The size there is above the shipped network's largest activation, and one that glibc raises its limit to
-// by itself.
+// Loading frees large blocks. As holes in the heap they would be filled by the sessions, each of which would
+// copy the pages of many holes: 26 MB while it hashes. So while libraries are loaded, malloc() maps large
+// blocks one by one, and they are gone when freed: 18 MB. In sessions it must not: the activations of a
+// network would cost a page fault every 4 kB. The size there is above the shipped network's largest
+// activation, and one that glibc raises its limit to by itself.
 constexpr int kMappedWhilePreloading = 128 * 1024, kMappedInSessions = 16 * 1024 * 1024;
 
 static void map_blocks_from(int bytes) {
@@ -56,8 +56,8 @@ static void preload_shipped() {
     ResourceOwnerDelete(owner);
 }
 
-// A missing library or a damaged model must not keep the server down: a WARNING now, an ERROR in the session that
-// needs it.
+// A missing library or a damaged model must not keep the server down: a WARNING now, an ERROR in the session
+// that needs it.
 static void preload_libraries() {
     const bool wants_vision = pg::is_preloaded("vision"), wants_semantic = pg::is_preloaded("semantic");
     if (!wants_vision && !wants_semantic) return;

@@ -252,32 +252,21 @@ Status evaluate_hasher(HasherId hasher, const LearnSet &queries, const LearnSet 
 
 Status describe(NetworkId id, Fact facts[kMaxFacts], int *count) noexcept {
     *count = 0;
-    return guarded([&] {
-        *count = write_facts(*find_loaded(loaded().networks, id, "network").network, facts);
-    });
+    return guarded(
+        [&] { *count = write_facts(*find_loaded(loaded().networks, id, "network").network, facts); });
 }
 
 constexpr Api kApi = {
-    kApiVersion,
-    start,
-    load_network,
-    load_registered_network,
-    set_threads,
-    embed,
-    load_hasher,
-    unload_hasher,
-    hash_embedding,
-    kTrainOptions,
-    kHasherAlgorithmNames,
-    default_options,
-    check_train_options,
-    check_train_rows,
-    train_begin,
-    train_epoch,
-    train_result,
-    train_free,
-    evaluate_hasher,
-    describe,
+    kApiVersion,           start,
+    load_network,          load_registered_network,
+    set_threads,           embed,
+    load_hasher,           unload_hasher,
+    hash_embedding,        kTrainOptions,
+    kHasherAlgorithmNames, default_options,
+    check_train_options,   check_train_rows,
+    train_begin,           train_epoch,
+    train_result,          train_free,
+    evaluate_hasher,       describe,
 };
 
 }  // namespace

@@ -132,9 +132,9 @@ struct Quality {
 };
 
 struct Evaluation {
-    Quality code;            // by Hamming distance; ties keep the collection's order
-    Quality embedding;       // by cosine of the embeddings: the ceiling of a hasher that adds no knowledge
-    double neighbors_kept;   // share of the precision_k nearest by cosine that are also among those by code
+    Quality code;           // by Hamming distance; ties keep the collection's order
+    Quality embedding;      // by cosine of the embeddings: the ceiling of a hasher that adds no knowledge
+    double neighbors_kept;  // share of the precision_k nearest by cosine that are also among those by code
     // Over the collection's codes; 0 is best.
     double mean_bit_balance;  // mean over bits of |share of ones - 0.5|
     double worst_bit_balance;

@@ -133,9 +133,9 @@ Status settle_before_fork() noexcept {
     });
 }
 
-constexpr Api kApi = {kApiVersion,    start,      image_info,  try_image,   perceptual_hash_of,
-                      crop_resistant_hash, pdq_hash_of, write_input_of, open_views, next_view,
-                      close_views,    describe,   settle_before_fork};
+constexpr Api kApi = {kApiVersion,         start,       image_info,        try_image,  perceptual_hash_of,
+                      crop_resistant_hash, pdq_hash_of, write_input_of,    open_views, next_view,
+                      close_views,         describe,    settle_before_fork};
 
 }  // namespace
 

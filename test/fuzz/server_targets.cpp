@@ -108,13 +108,9 @@ int fuzz_type(const uint8_t *data, size_t size) {
     if (size == 0) return 0;
     MemoryContext before = MemoryContextSwitchTo(input_context);
     PG_TRY();
-    {
-        read_type(data, size);
-    }
+    { read_type(data, size); }
     PG_CATCH();
-    {
-        accept_error(allowed, lengthof(allowed));
-    }
+    { accept_error(allowed, lengthof(allowed)); }
     PG_END_TRY();
     MemoryContextSwitchTo(before);
     MemoryContextReset(input_context);
@@ -207,9 +203,7 @@ int fuzz_pages(const uint8_t *data, size_t size) {
         SPI_execute_plan(plans[data[0] % lengthof(kStatements)], nullptr, nullptr, false, 0);
     }
     PG_CATCH();
-    {
-        accept_error(allowed, lengthof(allowed));
-    }
+    { accept_error(allowed, lengthof(allowed)); }
     PG_END_TRY();
     // A row that was inserted goes as well; the pages it changed are put back.
     RollbackAndReleaseCurrentSubTransaction();

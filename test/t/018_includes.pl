@@ -10,7 +10,7 @@ use File::Temp;
 # floors of its own part, and on all floors of the parts named behind it. Rooms on one floor do not know each other.
 my @parts = (
 	{ name => 'base', floors => ['base'], knows => [] },
-	{ name => 'hamming', floors => ['hamming'], knows => [] },
+	{ name => 'hamming', floors => ['hamming'], knows => ['base'] },
 	{
 		name => 'vision',
 		floors => [

@@ -49,12 +49,8 @@ ClusteringOptions options_for(const Codes &sample, uint64_t of_total = 1) {
     return {sample.words, sample.words * 64, sample.count() * of_total, 50, 100, 7};
 }
 
-bool never(void *) {
-    return false;
-}
-
 std::unique_ptr<Clustering> cluster(const Codes &sample, uint64_t of_total = 1) {
-    return cluster(sample.data.data(), sample.count(), options_for(sample, of_total), never, nullptr);
+    return cluster(sample.data.data(), sample.count(), options_for(sample, of_total), nullptr);
 }
 
 void expect_contract(const Clustering &clustering, const Codes &codes) {
@@ -193,33 +189,33 @@ TEST(Clustering, AssignsAlikeElsewhere) {
     }
 }
 
-// Stops at its n-th question.
-struct StopAt {
-    int limit, asked;
-};
+// A stop flag that says yes at its n-th question.
+int stop_limit, stop_asked;
 
-bool stop_at(void *argument) {
-    auto *stop = static_cast<StopAt *>(argument);
-    return ++stop->asked >= stop->limit;
+bool stop_at_limit() {
+    return ++stop_asked >= stop_limit;
+}
+
+StopFlag stop_at(int limit) {
+    stop_limit = limit;
+    stop_asked = 0;
+    return stop_at_limit;
 }
 
 TEST(Clustering, StopsAnywhere) {
     const Codes codes = clustered_codes(60000, 1, 900, 10);
-    StopAt never_reached{INT32_MAX, 0};
-    ASSERT_NE(cluster(codes.data.data(), codes.count(), options_for(codes), stop_at, &never_reached),
-              nullptr);
-    const int questions = never_reached.asked;
+    ASSERT_NE(cluster(codes.data.data(), codes.count(), options_for(codes), stop_at(INT32_MAX)), nullptr);
+    const int questions = stop_asked;
     EXPECT_GT(questions, 100);
     for (int limit = 1; limit <= questions; limit += 1 + questions / 40) {
-        StopAt stop{limit, 0};
-        EXPECT_EQ(cluster(codes.data.data(), codes.count(), options_for(codes), stop_at, &stop), nullptr);
-        EXPECT_EQ(stop.asked, limit) << "asked again after it had said yes";
+        EXPECT_EQ(cluster(codes.data.data(), codes.count(), options_for(codes), stop_at(limit)), nullptr);
+        EXPECT_EQ(stop_asked, limit) << "asked again after it had said yes";
     }
 }
 
 std::unique_ptr<LeafFinder> finder_for(const Clustering &clustering, size_t tight_leaves) {
     return LeafFinder::make({clustering.centroid(0), clustering.leaves(), clustering.words()}, tight_leaves,
-                            clustering.radius_limit(), never, nullptr);
+                            clustering.radius_limit(), nullptr);
 }
 
 TEST(LeafFinder, FindsLeavesByTheRuleOfTheClustering) {
@@ -258,8 +254,7 @@ TEST(LeafFinder, LeavesOfOneKind) {
 
 TEST(LeafFinder, Stops) {
     const Codes codes = uniform_codes(5000, 1, 13);
-    StopAt stop{1, 0};
-    EXPECT_EQ(LeafFinder::make({codes[0], codes.count(), 1}, 5000, 64, stop_at, &stop), nullptr);
+    EXPECT_EQ(LeafFinder::make({codes[0], codes.count(), 1}, 5000, 64, stop_at(1)), nullptr);
 }
 
 }  // namespace

@@ -77,10 +77,9 @@ TEST_P(Memory, IsWhatTheCallerExpects) {
                 const std::vector<uint64_t> sample = codes_around(centers, count, words);
                 const size_t before = allocated;
                 peak = before;
-                const auto clustering =
-                    cluster(sample.data(), count,
-                            {words, words * 64, count * of_total, per_leaf, 4600 / (8 * words + 6), 7},
-                            nullptr, nullptr);
+                const auto clustering = cluster(
+                    sample.data(), count,
+                    {words, words * 64, count * of_total, per_leaf, 4600 / (8 * words + 6), 7}, nullptr);
                 const double used = static_cast<double>(peak - before + sample.size() * sizeof(uint64_t));
                 EXPECT_LE(used / count, static_cast<double>(clustering_memory_per_code(words)))
                     << words << " words, " << centers << " centers, " << of_total << ", " << per_leaf;

@@ -58,8 +58,7 @@ TEST(Network, FastBackendEqualsPlain) {
     torch::jit::Module plain = load_plain_module(bytes_of(network_bytes()));
     at::NoGradGuard no_grad;
     const int side = kShippedPreprocessing.side;
-    at::Tensor tensor =
-        torch::from_blob(input.data(), {1, side, side, 3}).permute({0, 3, 1, 2}).contiguous();
+    at::Tensor tensor = torch::from_blob(input.data(), {1, side, side, 3}).permute({0, 3, 1, 2}).contiguous();
     at::Tensor expected = plain.forward({tensor}).toTensor();
     at::Tensor actual = torch::from_blob(embedding.data(), {1, kShippedLength});
     EXPECT_LT((actual - expected).norm().item<double>(), 1e-3 * expected.norm().item<double>());
@@ -96,7 +95,8 @@ TEST(Network, InputsKeepTheirPlaces) {
         ASSERT_TRUE(api().embed(network, inputs[i].data(), 1, nullptr, alone.data()).ok());
         EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + i * length)) << i;
     }
-    Status status = api().embed(network, together.data(), kCount, [] { return true; }, all.data());
+    Status status = api().embed(
+        network, together.data(), kCount, [] { return true; }, all.data());
     EXPECT_EQ(status.kind, ErrorKind::cancelled);
 }
 

@@ -16,7 +16,7 @@ extern "C" {
 
 namespace imagehash::index {
 
-inline bool interrupt_is_pending(void * /* unused */) {
+inline bool interrupt_is_pending() {
     return QueryCancelPending || ProcDiePending;
 }
 

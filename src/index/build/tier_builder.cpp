@@ -99,11 +99,10 @@ static const hamming::Clustering *cluster_rows(const TierPlan &plan, RowStore *r
     wanted = draw_sample(rows, wanted, sample);
 
     const int capacity = Layout::of_words(words).capacity;
-    const hamming::ClusteringOptions options = {
-        words, plan.bits, static_cast<uint64>(rows->count), per_leaf, capacity, kSeed};
-    const auto *clustering = make_interruptibly<hamming::Clustering>([&] {
-        return hamming::cluster(sample, static_cast<size_t>(wanted), options, interrupt_is_pending, nullptr);
-    });
+    const hamming::ClusteringOptions options = {words,    plan.bits, static_cast<uint64>(rows->count),
+                                                per_leaf, capacity,  kSeed};
+    const auto *clustering = make_interruptibly<hamming::Clustering>(
+        [&] { return hamming::cluster(sample, static_cast<size_t>(wanted), options, interrupt_is_pending); });
     if (clustering == nullptr)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
                         errdetail("Failed while clustering " INT64_FORMAT " hashes.", wanted)));

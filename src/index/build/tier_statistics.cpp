@@ -31,7 +31,7 @@ struct StatisticsSample {
     int64 rows;
     int count;  // of queries
     uint64 *codes;
-    int64 *histograms;      // [query][distance]
+    int64 *histograms;    // [query][distance]
     Neighbor *neighbors;  // [query][nearest_kept], nearest first, without near-duplicates
     int *neighbors_count;
 };
@@ -166,8 +166,8 @@ static void count_reach(const TierWriter &writer, const uint64 *query, int bits,
     pfree(page_bound);
 }
 
-static void add_query(StatisticsSample *sample, int q, const TierWriter &writer, double *codes,
-                         double *pages, TierStatistics *statistics) {
+static void add_query(StatisticsSample *sample, int q, const TierWriter &writer, double *codes, double *pages,
+                      TierStatistics *statistics) {
     const int bits = sample->bits;
     const double share = 1.0 / sample->count;
     const double rows = static_cast<double>(sample->rows);

@@ -55,8 +55,7 @@ static const hamming::LeafFinder *make_finder(const TierImage &largest) {
     const auto *finder = make_interruptibly<hamming::LeafFinder>([&] {
         return hamming::LeafFinder::make({largest.centroids, largest.tier.leaves, largest.words},
                                          largest.tier.tight_leaves,
-                                         static_cast<int>(largest.tier.radius_limit), interrupt_is_pending,
-                                         nullptr);
+                                         static_cast<int>(largest.tier.radius_limit), interrupt_is_pending);
     });
     if (finder == nullptr) ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
     return finder;

@@ -141,9 +141,9 @@ IMAGEHASH_FUNCTION(imagehash_within_support) {
     if (IsA(node, SupportRequestSelectivity)) {
         auto request = reinterpret_cast<SupportRequestSelectivity *>(node);
         List *arguments = request->args;
-        request->selectivity =
-            selectivity_within(request->root, static_cast<Node *>(linitial(arguments)),
-                               static_cast<Node *>(lsecond(arguments)), static_cast<Node *>(lthird(arguments)));
+        request->selectivity = selectivity_within(request->root, static_cast<Node *>(linitial(arguments)),
+                                                  static_cast<Node *>(lsecond(arguments)),
+                                                  static_cast<Node *>(lthird(arguments)));
         PG_RETURN_POINTER(request);
     }
     if (IsA(node, SupportRequestIndexCondition))

@@ -86,8 +86,7 @@ static void bound_by_filters(ScanState *state) {
         for (int t = 0; t < directory.tiers_count; t++) {
             const TierView &view = directory.tiers[t];
             hamming::rule_out(distances + view.first_leaf, view.leaves->rmin, view.leaves->rmax,
-                              view.leaves->leaves, spec.filters[f].radius, kNever,
-                              bounds + view.first_leaf);
+                              view.leaves->leaves, spec.filters[f].radius, kNever, bounds + view.first_leaf);
         }
     }
     state->filter_bounds = bounds;
@@ -320,8 +319,7 @@ bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
     (void)direction;
     if (state->phase == Phase::start) {
         start_scan(scan);
-        if (scan->xs_want_itup && state->spec.codes && state->spec.other_method)
-            refuse_other_method(scan);
+        if (scan->xs_want_itup && state->spec.codes && state->spec.other_method) refuse_other_method(scan);
     }
 
     scan->xs_recheck = state->spec.recheck || !IsMVCCSnapshot(scan->xs_snapshot);

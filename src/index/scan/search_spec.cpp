@@ -36,8 +36,7 @@ static void add_filter(SearchSpec *spec, const Input &center, int radius) {
 
 static void add_equality(const Meta &meta, const Input &input, SearchSpec *spec) {
     bool unknown = input.method == pg::kMethodUnknown;
-    if (!same_length(meta, input) || (!unknown && input.method != meta.method))
-        return answer_nothing(spec);
+    if (!same_length(meta, input) || (!unknown && input.method != meta.method)) return answer_nothing(spec);
     add_filter(spec, input, 0);
     (unknown ? spec->unknown_only : spec->known_only) = true;
 }
@@ -51,8 +50,7 @@ static void add_key(InputType type, const Meta &meta, const ScanKeyData &key, Se
     if (key.sk_flags & SK_SEARCHNOTNULL) return;
     if (key.sk_flags & SK_ISNULL) return answer_nothing(spec);
 
-    if (key.sk_strategy == kEqualStrategy)
-        return add_equality(meta, read_input(type, key.sk_argument), spec);
+    if (key.sk_strategy == kEqualStrategy) return add_equality(meta, read_input(type, key.sk_argument), spec);
     Input center;
     int radius;
     if (key.sk_strategy == kSimilarStrategy) {
@@ -118,8 +116,7 @@ bool passes_filters(const SearchSpec &spec, int first, const uint64 *codes, int 
     uint64 code[kMaxWords];
     load_code(codes, words, i, code);
     for (int f = first; f < spec.filters_count; f++)
-        if (distance_of_words(spec.filters[f].code, code, words) > spec.filters[f].radius)
-            return false;
+        if (distance_of_words(spec.filters[f].code, code, words) > spec.filters[f].radius) return false;
     return true;
 }
 

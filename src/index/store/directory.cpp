@@ -53,7 +53,8 @@ static void walk_roots(const RootWalk &walk) {
         int count = page_count(page);
         PageRef next = page_root(page)->next;
         if (count == 0 || (next.block != 0 && count < kRefsPerPage))
-            report_corruption(walk.index, ref.block, psprintf("The tier root page has %d references.", count));
+            report_corruption(walk.index, ref.block,
+                              psprintf("The tier root page has %d references.", count));
         for (int i = 0; i < count && number < walk.limit; i++, number++)
             walk.visit(root_refs(page)[i], kind_of_ref(*walk.first, number), walk.state);
         UnlockReleaseBuffer(buffer);
@@ -77,8 +78,8 @@ TierStatistics read_statistics(Relation index, const Tier &tier) {
 
 void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *state) {
     Root root = read_root(index, tier);
-    walk_roots(
-        {index, &tier, &root, root.centroid_pages + root.segment_pages + tier.code_pages, true, visit, state});
+    walk_roots({index, &tier, &root, root.centroid_pages + root.segment_pages + tier.code_pages, true, visit,
+                state});
 }
 
 // --- leaves ---------------------------------------------------------------------------------------

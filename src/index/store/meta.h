@@ -6,7 +6,8 @@
 namespace imagehash::index {
 
 constexpr uint32 kMagic = 0x48414D49;
-constexpr uint32 kVersion = 3;  // 1: flat pages only; 2: tiers without id that say nothing of their clustering
+constexpr uint32 kVersion =
+    3;  // 1: flat pages only; 2: tiers without id that say nothing of their clustering
 
 constexpr int kMaxTiers = 8;
 constexpr int kMaxPending = 900;  // pages

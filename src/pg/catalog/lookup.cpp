@@ -1,4 +1,4 @@
-// Reads rows of the catalog, loads what they say, and enters new ones; see vision_catalog.h.
+// Reads rows of the catalog, loads what they say, and enters new ones.
 //
 // A lookup must work in parallel workers, on standbys, inside COPY of a restore, and within any snapshot: so
 // rows are read as PostgreSQL reads its own catalogs. Where a row is not there (yet), the function of its
@@ -30,6 +30,8 @@ extern "C" {
 
 namespace imagehash::pg {
 
+namespace {
+
 // Columns of the two tables, from 0. Later versions may add some behind them.
 enum ModelColumn {
     kModelName,
@@ -38,7 +40,7 @@ enum ModelColumn {
     kModelSide,
     kModelShortSide,
     kModelMean,
-    kModelScale,
+    kModelStd,
     kModelChannels,
     kModelLength,
     kModelCreated,
@@ -55,20 +57,10 @@ enum HasherColumn {
     kHasherCreated,
     kHasherCreatedBy
 };
+
 struct Column {
     const char *name;
     Oid type;
-};
-static const Column model_columns[] = {
-    {"name", TEXTOID},           {"file", TEXTOID},       {"sha256", BYTEAOID},
-    {"side", INT4OID},           {"short_side", INT4OID}, {"mean", FLOAT4ARRAYOID},
-    {"std", FLOAT4ARRAYOID},   {"channels", TEXTOID},   {"length", INT4OID},
-    {"created_at", TIMESTAMPTZOID}, {"created_by", NAMEOID},
-};
-static const Column hasher_columns[] = {
-    {"name", TEXTOID},          {"bits", INT4OID},           {"method", TEXTOID},
-    {"model_sha256", BYTEAOID}, {"weights", BYTEAOID},       {"recipe", JSONBOID},
-    {"quality", JSONBOID},      {"created_at", TIMESTAMPTZOID}, {"created_by", NAMEOID},
 };
 constexpr int kMaxColumns = 16;
 
@@ -93,6 +85,23 @@ struct CachedHasher {
     bool is_loaded;
     LoadedHasher loaded;
 };
+
+}  // namespace
+
+constexpr Column kModelColumns[] = {
+    {"name", TEXTOID},       {"file", TEXTOID},
+    {"sha256", BYTEAOID},    {"side", INT4OID},
+    {"short_side", INT4OID}, {"mean", FLOAT4ARRAYOID},
+    {"std", FLOAT4ARRAYOID}, {"channels", TEXTOID},
+    {"length", INT4OID},     {"created_at", TIMESTAMPTZOID},
+    {"created_by", NAMEOID},
+};
+constexpr Column kHasherColumns[] = {
+    {"name", TEXTOID},       {"bits", INT4OID},    {"method", TEXTOID},   {"model_sha256", BYTEAOID},
+    {"weights", BYTEAOID},   {"recipe", JSONBOID}, {"quality", JSONBOID}, {"created_at", TIMESTAMPTZOID},
+    {"created_by", NAMEOID},
+};
+
 static CachedModel *cached_models;
 static CachedHasher *cached_hashers;
 
@@ -131,8 +140,8 @@ void require_use_of_hashers() {
 
 static const Column *columns_of(CatalogTable which, int *count) {
     bool hasher = which == CatalogTable::hasher;
-    *count = hasher ? static_cast<int>(lengthof(hasher_columns)) : static_cast<int>(lengthof(model_columns));
-    return hasher ? hasher_columns : model_columns;
+    *count = hasher ? static_cast<int>(lengthof(kHasherColumns)) : static_cast<int>(lengthof(kModelColumns));
+    return hasher ? kHasherColumns : kModelColumns;
 }
 
 // The columns of a tuple, in the current memory context.
@@ -142,9 +151,9 @@ static void take_row(CatalogTable which, HeapTuple tuple, TupleDesc descriptor, 
     bool good = descriptor->natts >= count && descriptor->natts <= kMaxColumns;
     for (int i = 0; good && i < count; i++) good = TupleDescAttr(descriptor, i)->atttypid == columns[i].type;
     if (!good)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("table imagehash.%s does not have the columns that imagehash made",
-                               name_of(which))));
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED),
+                 errmsg("table imagehash.%s does not have the columns that imagehash made", name_of(which))));
     heap_deform_tuple(heap_copytuple(tuple), descriptor, row->values, row->nulls);
 }
 
@@ -285,7 +294,7 @@ static ModelColumn column_of(PreprocessingFault fault) {
         case PreprocessingFault::mean:
             return kModelMean;
         case PreprocessingFault::scale:
-            return kModelScale;
+            return kModelStd;
         case PreprocessingFault::short_side:
         case PreprocessingFault::short_side_below_side:
         case PreprocessingFault::none:
@@ -310,7 +319,8 @@ static void take_model(const Row *from, ModelRow *row) {
     if (row->path[0] != '/') bad_value(which, from, kModelFile);
     if (!take_sha256(from->values[kModelSha256], row->sha256)) bad_value(which, from, kModelSha256);
     if (!take_colors(from->values[kModelMean], row->preprocessing.mean)) bad_value(which, from, kModelMean);
-    if (!take_colors(from->values[kModelScale], row->preprocessing.scale)) bad_value(which, from, kModelScale);
+    if (!take_colors(from->values[kModelStd], row->preprocessing.scale))
+        bad_value(which, from, kModelStd);
     PreprocessingFault fault = fault_of(row->preprocessing);
     if (fault != PreprocessingFault::none) bad_value(which, from, column_of(fault));
     if (!row->preprocessing.bgr && strcmp(channels, "rgb") != 0) bad_value(which, from, kModelChannels);
@@ -352,7 +362,8 @@ static const LoadedModel *load_shipped_model() {
     return shipped_model();
 }
 
-// By its bytes and preprocessing: what a name means is asked each time, and a file that is loaded is not read again.
+// By its bytes and preprocessing: what a name means is asked each time, and a file that is loaded is not read
+// again.
 static const LoadedModel *load_registered_model(const ModelRow *row) {
     for (CachedModel *cached = cached_models; cached; cached = cached->next)
         if (memcmp(cached->sha256, row->sha256, kSha256Bytes) == 0 &&

@@ -1,4 +1,5 @@
-// See vision_models.h. Plain structs and palloc memory only: ereport jumps over these frames.
+// Reads the files of models and hashers and loads them into libimagehash_semantic.so, once a session. Plain
+// structs and palloc memory only: ereport jumps over these frames.
 #include "pg/catalog/model_files.h"
 
 #include <fcntl.h>
@@ -68,10 +69,11 @@ Method method_of(Bytes network, Bytes hasher) {
 
 static void report_unreadable(const ModelFile *file, int elevel) {
     if (!file->model) {
-        ereport(elevel,
-                (errcode_for_file_access(), errmsg("could not read model file \"%s\": %m", file->path),
-                 errhint("Install the package imagehash-models, or say in imagehash.model_directory where its "
-                         "files are.")));
+        ereport(
+            elevel,
+            (errcode_for_file_access(), errmsg("could not read model file \"%s\": %m", file->path),
+             errhint("Install the package imagehash-models, or say in imagehash.model_directory where its "
+                     "files are.")));
         return;
     }
     char expected[kSha256Digits + 1];
@@ -114,8 +116,7 @@ static bool open_model_file(const ModelFile *file, int elevel, int *descriptor, 
     bool good = stat(file->path, &status) == 0, regular = good && S_ISREG(status.st_mode);
     *descriptor = -1;
     if (regular) {
-        *descriptor =
-            OpenTransientFile(file->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | PG_BINARY);
+        *descriptor = OpenTransientFile(file->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | PG_BINARY);
         good = *descriptor >= 0 && fstat(*descriptor, &status) == 0;
         regular = good && S_ISREG(status.st_mode);
     }
@@ -133,11 +134,11 @@ static bool open_model_file(const ModelFile *file, int elevel, int *descriptor, 
                 (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a regular file", file->path),
                  errdetail("A model is read from a file that has all its bytes.")));
     else
-        ereport(elevel, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                         errmsg("file \"%s\" is too large for a model", file->path),
-                         errdetail("It has %lld bytes, and a model at most %lld.",
-                                   static_cast<long long>(status.st_size),
-                                   static_cast<long long>(kMaxModelSize))));
+        ereport(elevel,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                 errmsg("file \"%s\" is too large for a model", file->path),
+                 errdetail("It has %lld bytes, and a model at most %lld.",
+                           static_cast<long long>(status.st_size), static_cast<long long>(kMaxModelSize))));
     return false;
 }
 
@@ -152,9 +153,9 @@ static bool read_all(const ModelFile *file, int elevel, int descriptor, uint8 *d
             return false;
         }
         if (got == 0) {
-            ereport(elevel, (errcode(ERRCODE_DATA_CORRUPTED),
-                             errmsg("could not read file \"%s\": read %zu of %zu bytes", file->path, done,
-                                    size)));
+            ereport(elevel,
+                    (errcode(ERRCODE_DATA_CORRUPTED),
+                     errmsg("could not read file \"%s\": read %zu of %zu bytes", file->path, done, size)));
             return false;
         }
         done += got;
@@ -190,9 +191,10 @@ static bool hand_over_network(const ModelFile *file, Bytes bytes, const Preproce
     char note[256];
     model->preprocessing = preprocessing;
     Status status =
-        file->model ? semantic_library().load_registered_network(bytes, preprocessing, stop_requested, &model->network,
-                                                      &model->length, note)
-                    : semantic_library().load_network(bytes, preprocessing, &model->network, &model->length, note);
+        file->model
+            ? semantic_library().load_registered_network(bytes, preprocessing, stop_requested,
+                                                         &model->network, &model->length, note)
+            : semantic_library().load_network(bytes, preprocessing, &model->network, &model->length, note);
     if (status.kind == ErrorKind::cancelled) CHECK_FOR_INTERRUPTS();
     if (!status.ok()) report_status(elevel, status, file->path);
     if (note[0] != '\0') ereport(WARNING, (errmsg("%s", note)));

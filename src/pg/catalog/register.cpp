@@ -29,8 +29,7 @@ using namespace imagehash;
 namespace imagehash::pg {
 
 // One INSERT as the owner of the table.
-static void insert_as_owner(CatalogTable which, const char *statement, int count, Oid *types,
-                            Datum *values) {
+static void insert_as_owner(CatalogTable which, const char *statement, int count, Oid *types, Datum *values) {
     bool inserted = false;
     run_as(owner_of(catalog_table(which)), [&] {
         SPI_connect();
@@ -57,12 +56,14 @@ static bytea *make_bytea(const uint8_t *data, size_t size) {
     return made;
 }
 
-// --- preprocessing -----------------------------------------------------------------------------------------------
+// --- preprocessing
+// -----------------------------------------------------------------------------------------------
 
-#define RECIPE_ERROR(...) ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), __VA_ARGS__))
+#define PREPROCESSING_ERROR(...) ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), __VA_ARGS__))
 
 static double number_of(const char *key, const JsonbValue *value) {
-    if (value->type != jbvNumeric) RECIPE_ERROR(errmsg("\"%s\" of the preprocessing must be a number", key));
+    if (value->type != jbvNumeric)
+        PREPROCESSING_ERROR(errmsg("\"%s\" of the preprocessing must be a number", key));
     return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric)));
 }
 
@@ -80,8 +81,8 @@ static void colors_of(const char *key, JsonbValue *value, float colors[3]) {
     } else {
         if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
             JsonContainerSize(value->val.binary.data) != 3)
-            RECIPE_ERROR(
-                errmsg("\"%s\" of the preprocessing must be a number or an array of three: red, green, blue", key));
+            PREPROCESSING_ERROR(errmsg(
+                "\"%s\" of the preprocessing must be a number or an array of three: red, green, blue", key));
         for (int i = 0; i < 3; i++)
             colors[i] =
                 static_cast<float>(number_of(key, getIthJsonbValueFromContainer(value->val.binary.data, i)));
@@ -96,7 +97,7 @@ static bool text_is(const JsonbValue *value, const char *text) {
 static const char *const kPreprocessingKeys[] = {"side", "short_side", "mean", "std", "channels", "layout"};
 
 static void check_keys(Jsonb *json) {
-    if (!JB_ROOT_IS_OBJECT(json)) RECIPE_ERROR(errmsg("preprocessing must be a JSON object"));
+    if (!JB_ROOT_IS_OBJECT(json)) PREPROCESSING_ERROR(errmsg("preprocessing must be a JSON object"));
     JsonbIterator *iterator = JsonbIteratorInit(&json->root);
     JsonbValue value;
     JsonbIteratorToken token;
@@ -105,16 +106,16 @@ static void check_keys(Jsonb *json) {
         bool known = false;
         for (const char *key : kPreprocessingKeys) known = known || text_is(&value, key);
         if (!known)
-            RECIPE_ERROR(
-                errmsg("unknown key \"%s\" in preprocessing", pnstrdup(value.val.string.val, value.val.string.len)),
-                errhint("Keys are side, short_side, mean, std, channels, layout."));
+            PREPROCESSING_ERROR(errmsg("unknown key \"%s\" in preprocessing",
+                                       pnstrdup(value.val.string.val, value.val.string.len)),
+                                errhint("Keys are side, short_side, mean, std, channels, layout."));
     }
 }
 
 static JsonbValue *value_of(Jsonb *json, const char *key, bool required) {
     JsonbValue *value =
         getKeyJsonValueFromContainer(&json->root, key, static_cast<int>(strlen(key)), nullptr);
-    if (!value && required) RECIPE_ERROR(errmsg("preprocessing must have the key \"%s\"", key));
+    if (!value && required) PREPROCESSING_ERROR(errmsg("preprocessing must have the key \"%s\"", key));
     return value;
 }
 
@@ -123,23 +124,24 @@ static void check_preprocessing(const Preprocessing &preprocessing) {
         case PreprocessingFault::none:
             break;
         case PreprocessingFault::side:
-            RECIPE_ERROR(errmsg("\"side\" of the preprocessing must be an integer from %d to %d", kMinSide,
-                                kMaxSide));
+            PREPROCESSING_ERROR(
+                errmsg("\"side\" of the preprocessing must be an integer from %d to %d", kMinSide, kMaxSide));
             break;
         case PreprocessingFault::short_side:
-            RECIPE_ERROR(errmsg("\"short_side\" of the preprocessing must be an integer from %d to %d", 0,
-                                kMaxShortSide));
+            PREPROCESSING_ERROR(errmsg("\"short_side\" of the preprocessing must be an integer from %d to %d",
+                                       0, kMaxShortSide));
             break;
         case PreprocessingFault::short_side_below_side:
-            RECIPE_ERROR(errmsg("\"short_side\" of the preprocessing must be 0 or at least \"side\""));
+            PREPROCESSING_ERROR(errmsg("\"short_side\" of the preprocessing must be 0 or at least \"side\""));
             break;
         case PreprocessingFault::mean:
-            RECIPE_ERROR(errmsg("\"mean\" of the preprocessing is out of range"));
+            PREPROCESSING_ERROR(errmsg("\"mean\" of the preprocessing is out of range"));
             break;
         case PreprocessingFault::scale:
             for (float scale : preprocessing.scale)
-                if (!std::isfinite(scale)) RECIPE_ERROR(errmsg("\"std\" of the preprocessing is out of range"));
-            RECIPE_ERROR(
+                if (!std::isfinite(scale))
+                    PREPROCESSING_ERROR(errmsg("\"std\" of the preprocessing is out of range"));
+            PREPROCESSING_ERROR(
                 errmsg("\"std\" of the preprocessing must be at least 1"),
                 errhint("Pixels count from 0 to 255 here: multiply mean and std by 255 where they were "
                         "made for pixels from 0 to 1."));
@@ -159,10 +161,11 @@ static void read_preprocessing(Jsonb *json, Preprocessing *preprocessing) {
     if (JsonbValue *value = value_of(json, "channels", false)) {
         preprocessing->bgr = text_is(value, "bgr");
         if (!preprocessing->bgr && !text_is(value, "rgb"))
-            RECIPE_ERROR(errmsg("\"channels\" of the preprocessing must be \"rgb\" or \"bgr\""));
+            PREPROCESSING_ERROR(errmsg("\"channels\" of the preprocessing must be \"rgb\" or \"bgr\""));
     }
     if (JsonbValue *value = value_of(json, "layout", false))
-        if (!text_is(value, "nchw")) RECIPE_ERROR(errmsg("\"layout\" of the preprocessing must be \"nchw\""));
+        if (!text_is(value, "nchw"))
+            PREPROCESSING_ERROR(errmsg("\"layout\" of the preprocessing must be \"nchw\""));
 }
 
 // --- models ------------------------------------------------------------------------------------------------

@@ -24,11 +24,11 @@ namespace {
 constexpr int kSecondsBetweenNotices = 10;
 
 struct Job {
-    Oid table;        // a leaf: it has pages
+    Oid table;              // a leaf: it has pages
     const char *make_hash;  // name of the function for what its source column holds
-    char *name;       // quoted, for statements
-    char *statement;  // of one piece; $1, $2: pages, $3: method, $4: hasher
-    char *patient;    // the same, waiting for locks
+    char *name;             // quoted, for statements
+    char *statement;        // of one piece; $1, $2: pages, $3: method, $4: hasher
+    char *patient;          // the same, waiting for locks
     char *method;
     text *hasher;
     BlockNumber pieces;  // pages a transaction
@@ -36,9 +36,11 @@ struct Job {
     TimestampTz noticed;
 };
 
+}  // namespace
+
 // Text in memory that outlives transactions.
-char *format_statement(const Job *job, const char *hash, const char *source, const char *functions,
-                       const char *lock) {
+static char *format_statement(const Job *job, const char *hash, const char *source, const char *functions,
+                              const char *lock) {
     return psprintf(
         "UPDATE ONLY %s SET %s = %s.%s(%s, $4) WHERE ctid OPERATOR(pg_catalog.=) ANY "
         "(ARRAY(SELECT "
@@ -50,7 +52,7 @@ char *format_statement(const Job *job, const char *hash, const char *source, con
 }
 
 // None where another session has dropped it, as a partition may be between two transactions.
-BlockNumber pages_of(Oid table) {
+static BlockNumber pages_of(Oid table) {
     Relation relation = try_table_open(table, AccessShareLock);
     if (!relation) return 0;
     BlockNumber pages = RelationGetNumberOfBlocks(relation);
@@ -58,7 +60,7 @@ BlockNumber pages_of(Oid table) {
     return pages;
 }
 
-void set_piece(Job *job, int batch_size) {
+static void set_piece(Job *job, int batch_size) {
     double rows = 0, pages = 0;
     if (Relation relation = try_table_open(job->table, AccessShareLock)) {
         rows = relation->rd_rel->reltuples, pages = relation->rd_rel->relpages;
@@ -68,14 +70,14 @@ void set_piece(Job *job, int batch_size) {
     job->pieces = static_cast<BlockNumber>(Max(batch_size / per_page, 1.0));
 }
 
-Datum tid_of(BlockNumber block) {
+static Datum tid_of(BlockNumber block) {
     ItemPointer tid = static_cast<ItemPointer>(palloc(sizeof(ItemPointerData)));
     ItemPointerSet(tid, block, 0);
     return PointerGetDatum(tid);
 }
 
 // One piece, one transaction.
-uint64 rehash_piece(const Job *job, const char *statement, BlockNumber from, BlockNumber to) {
+static uint64 rehash_piece(const Job *job, const char *statement, BlockNumber from, BlockNumber to) {
     Oid types[] = {TIDOID, TIDOID, TEXTOID, TEXTOID};
     Datum values[] = {tid_of(from), tid_of(to), CStringGetTextDatum(job->method),
                       PointerGetDatum(job->hasher)};
@@ -88,7 +90,7 @@ uint64 rehash_piece(const Job *job, const char *statement, BlockNumber from, Blo
     return rows;
 }
 
-void notice_progress(Job *job, BlockNumber page, BlockNumber pages) {
+static void notice_progress(Job *job, BlockNumber page, BlockNumber pages) {
     TimestampTz now = GetCurrentTimestamp();
     if (!TimestampDifferenceExceeds(job->noticed, now, kSecondsBetweenNotices * 1000)) return;
     job->noticed = now;
@@ -96,7 +98,7 @@ void notice_progress(Job *job, BlockNumber page, BlockNumber pages) {
                             page, pages)));
 }
 
-uint64 pass(Job *job, const char *statement) {
+static uint64 pass(Job *job, const char *statement) {
     BlockNumber pages = pages_of(job->table);
     uint64 found = 0;
     for (BlockNumber page = 0; page < pages; page += job->pieces) {
@@ -109,7 +111,7 @@ uint64 pass(Job *job, const char *statement) {
     return found;
 }
 
-void rehash_leaf(Job *job) {
+static void rehash_leaf(Job *job) {
     for (;;) {
         while (pass(job, job->statement) > 0) {
         }
@@ -119,7 +121,7 @@ void rehash_leaf(Job *job) {
 }
 
 // The method of a hasher's hashes, read with the caller's rights; the name of the functions' schema.
-char *method_of_hasher(text *hasher) {
+static char *method_of_hasher(text *hasher) {
     Oid type = TEXTOID;
     Datum value = PointerGetDatum(hasher);
     SPI_execute_with_args("SELECT method FROM imagehash.hasher WHERE name OPERATOR(pg_catalog.=) $1", 1,
@@ -131,7 +133,7 @@ char *method_of_hasher(text *hasher) {
     return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-char *schema_of_functions() {
+static char *schema_of_functions() {
     SPI_execute(
         "SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid "
         "OPERATOR(pg_catalog.=) e.extnamespace WHERE e.extname OPERATOR(pg_catalog.=) 'imagehash'",
@@ -139,7 +141,7 @@ char *schema_of_functions() {
     return pstrdup(quote_identifier(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)));
 }
 
-void check_column(Oid table, const char *column) {
+static void check_column(Oid table, const char *column) {
     if (get_attnum(table, column) <= 0)
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -147,7 +149,7 @@ void check_column(Oid table, const char *column) {
 }
 
 // Leaves of a partitioned table or of an inheritance tree, in memory that outlives transactions.
-List *leaves_of(Oid table, MemoryContext lasting) {
+static List *leaves_of(Oid table, MemoryContext lasting) {
     List *leaves = NIL;
     ListCell *cell;
     foreach (cell, find_all_inheritors(table, AccessShareLock, nullptr)) {
@@ -167,8 +169,6 @@ List *leaves_of(Oid table, MemoryContext lasting) {
     }
     return leaves;
 }
-
-}  // namespace
 
 IMAGEHASH_FUNCTION(imagehash_rehash_column) {
     for (int i = 0; i < 5; i++)

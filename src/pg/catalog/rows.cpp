@@ -38,8 +38,7 @@ static void require_trigger(FunctionCallInfo fcinfo) {
                 (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("this is a trigger function")));
     TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
     Oid table = RelationGetRelid(trigger->tg_relation);
-    if (table != catalog_table(CatalogTable::hasher) &&
-        table != catalog_table(CatalogTable::image_model))
+    if (table != catalog_table(CatalogTable::hasher) && table != catalog_table(CatalogTable::image_model))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("this trigger belongs to the catalog of imagehash")));
 }

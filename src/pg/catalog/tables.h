@@ -1,7 +1,7 @@
-// The tables of the catalog, imagehash.image_model and imagehash.hasher, as both modules find them.
+// The tables of the catalog, imagehash.image_model and imagehash.hasher.
 //
 // By OID and by membership in the extension, never through search_path: what a user creates under these names
-// elsewhere is not looked at. Inline only, so that neither module links the other.
+// elsewhere is not looked at.
 #pragma once
 
 #include "pg/server/pg.h"

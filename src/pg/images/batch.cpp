@@ -13,6 +13,8 @@ extern "C" {
 
 using namespace imagehash;
 
+namespace {
+
 // Elements of one forward pass that are not null.
 struct Batch {
     int count;
@@ -26,6 +28,8 @@ struct Place {
     int element;  // counted from 0
     int count;
 };
+
+}  // namespace
 
 // The line that an error about one element gets, as COPY says which line of its input was bad.
 static void add_context(void *argument) {

@@ -22,9 +22,9 @@ void use_session_threads() {
     check_status(semantic_library().set_threads(threads_of_session()));
 }
 
-// A forward pass leaves 10 to 20 MB of free memory in the heap. The next pass of a statement uses it again, but a
-// session that waits for work would keep it for ever: so it is given back when the transaction is over. Where each
-// transaction hashes one image, that costs it a tenth of a pass.
+// A forward pass leaves 10 to 20 MB of free memory in the heap. The next pass of a statement uses it again,
+// but a session that waits for work would keep it for ever: so it is given back when the transaction is over.
+// Where each transaction hashes one image, that costs it a tenth of a pass.
 static bool must_trim = false;
 
 static void trim_after_transaction(XactEvent event, void * /* unused */) {
@@ -84,11 +84,15 @@ float *embed_image(const LoadedModel *model, const bytea *image, Status *decoded
     return embedding;
 }
 
+namespace {
+
 // Views of the library's, which go with a memory context at the latest.
 struct OpenViews {
     MemoryContextCallback callback;
     vision::Views *views;
 };
+
+}  // namespace
 
 static void close_views(void *argument) {
     auto *open = static_cast<OpenViews *>(argument);

@@ -1,7 +1,8 @@
 // imagehash_info(): versions and backends, a row each; what it promises is said in sql/imagehash--X.Y.sql.
 //
-// Puts together what PostgreSQL, this module and the libraries know; must not find out anything by itself. What is
-// missing is a WARNING and a row that says so, since a server where something is missing is the one that asks.
+// Puts together what PostgreSQL, this module and the libraries know; must not find out anything by itself.
+// What is missing is a WARNING and a row that says so, since a server where something is missing is the one
+// that asks.
 #include "hamming/kernels.h"
 #include "pg/images/embedding.h"
 #include "pg/value/methods.h"

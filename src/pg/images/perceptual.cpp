@@ -68,15 +68,21 @@ static pg::HashOutcome pdq_hash(FunctionCallInfo fcinfo) {
 }
 
 // imagehash_NAME and imagehash_try_NAME.
-#define HASH_FUNCTIONS(name, outcome)                                                      \
-    IMAGEHASH_FUNCTION(imagehash_##name) { return pg::hash_or_error(outcome); }            \
-    IMAGEHASH_FUNCTION(imagehash_try_##name) { return pg::hash_or_reason(fcinfo, outcome); }
+#define HASH_FUNCTIONS(name, outcome)               \
+    IMAGEHASH_FUNCTION(imagehash_##name) {          \
+        return pg::hash_or_error(outcome);          \
+    }                                               \
+    IMAGEHASH_FUNCTION(imagehash_try_##name) {      \
+        return pg::hash_or_reason(fcinfo, outcome); \
+    }
 
 HASH_FUNCTIONS(average_hash, square_hash(fcinfo, vision::PerceptualHash::average, pg::kMethodAverage))
-HASH_FUNCTIONS(difference_hash, square_hash(fcinfo, vision::PerceptualHash::difference, pg::kMethodDifference))
-HASH_FUNCTIONS(vertical_difference_hash,
-               square_hash(fcinfo, vision::PerceptualHash::vertical_difference, pg::kMethodVerticalDifference))
-HASH_FUNCTIONS(perceptual_hash, square_hash(fcinfo, vision::PerceptualHash::perceptual, pg::kMethodPerceptual))
+HASH_FUNCTIONS(difference_hash,
+               square_hash(fcinfo, vision::PerceptualHash::difference, pg::kMethodDifference))
+HASH_FUNCTIONS(vertical_difference_hash, square_hash(fcinfo, vision::PerceptualHash::vertical_difference,
+                                                     pg::kMethodVerticalDifference))
+HASH_FUNCTIONS(perceptual_hash,
+               square_hash(fcinfo, vision::PerceptualHash::perceptual, pg::kMethodPerceptual))
 HASH_FUNCTIONS(wavelet_hash, square_hash(fcinfo, vision::PerceptualHash::wavelet, pg::kMethodWavelet))
 HASH_FUNCTIONS(color_hash, color_hash(fcinfo))
 HASH_FUNCTIONS(pdq_hash, pdq_hash(fcinfo))
@@ -95,7 +101,8 @@ IMAGEHASH_FUNCTION(imagehash_crop_resistant_hash) {
     uint8_t codes[vision::kMaxSegments][vision::kSegmentHashBytes];
     int count;
     CHECK_FOR_INTERRUPTS();
-    pg::check_status(pg::vision_library().crop_resistant_hash(pg::image_bytes(image), pg::limits(), codes, &count));
+    pg::check_status(
+        pg::vision_library().crop_resistant_hash(pg::image_bytes(image), pg::limits(), codes, &count));
     CHECK_FOR_INTERRUPTS();
     PG_FREE_IF_COPY(image, 0);
     PG_RETURN_DATUM(hash_array(fcinfo, codes[0], count, vision::kSegmentHashBytes, pg::kMethodCropResistant));

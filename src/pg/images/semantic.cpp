@@ -1,7 +1,8 @@
 // SQL functions of embeddings and semantic hashes; what they promise is said in sql/imagehash--X.Y.sql.
 //
 // A forward pass of the shipped network cannot be interrupted, so interrupts are looked for around it: a
-// cancelled bulk hash stops within one image. One of a registered network is watched (semantic/network/supervised.h).
+// cancelled bulk hash stops within one image. One of a registered network is watched
+// (semantic/network/supervised.h).
 #include "pg/catalog/lookup.h"
 #include "pg/images/embedding.h"
 #include "pg/images/outcome.h"

@@ -31,11 +31,10 @@ int sqlstate_of(ErrorKind kind) {
 // The network's thread goes on, and nothing but the end of this process ends it. Other sessions are not
 // harmed: FATAL is an orderly end.
 [[noreturn]] static void end_session() {
-    ereport(FATAL,
-            (errcode(ProcDiePending ? ERRCODE_ADMIN_SHUTDOWN : ERRCODE_QUERY_CANCELED),
-             errmsg("terminating connection because a registered network does not stop"),
-             errdetail("It ran on %d seconds after it was asked to stop.", semantic::kGraceSeconds),
-             errhint("Drop the model with drop_image_model() if its network does this again.")));
+    ereport(FATAL, (errcode(ProcDiePending ? ERRCODE_ADMIN_SHUTDOWN : ERRCODE_QUERY_CANCELED),
+                    errmsg("terminating connection because a registered network does not stop"),
+                    errdetail("It ran on %d seconds after it was asked to stop.", semantic::kGraceSeconds),
+                    errhint("Drop the model with drop_image_model() if its network does this again.")));
     pg_unreachable();
 }
 

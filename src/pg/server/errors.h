@@ -14,8 +14,8 @@ inline bool is_fault_of_image(const Status &status) {
            status.kind == ErrorKind::too_large;
 }
 
-// Whether CHECK_FOR_INTERRUPTS() would end the statement: the stop flag of the libraries. Only reads flags: C++
-// frames lie below.
+// Whether CHECK_FOR_INTERRUPTS() would end the statement: the stop flag of the libraries. Only reads flags:
+// C++ frames lie below.
 inline bool stop_requested() {
     return (QueryCancelPending || ProcDiePending) && InterruptHoldoffCount == 0 && CritSectionCount == 0 &&
            QueryCancelHoldoffCount == 0;

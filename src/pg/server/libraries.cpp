@@ -28,8 +28,8 @@ const Library kSemantic = {"libimagehash_semantic.so", "imagehash_semantic_api",
 
 }  // namespace
 
-// A directory by where it lies from this module, so that a copy of an installation uses its own; if there is none,
-// as the build was told to install.
+// A directory by where it lies from this module, so that a copy of an installation uses its own; if there is
+// none, as the build was told to install.
 static char *installed_directory(const char *from_module, const char *absolute) {
     static const char kHere = 0;
     Dl_info module = {};

@@ -1,8 +1,8 @@
 // The two libraries that know no PostgreSQL, loaded when they are first needed, or at server start.
 //
-// Each is opened with dlopen() and shows one function, which returns its table (vision/api.h, semantic/api.h). Its
-// symbols stay local to it (RTLD_LOCAL): Debian 13's LibTorch exports an LLVM of its own, and PostgreSQL's JIT
-// must not find that one.
+// Each is opened with dlopen() and shows one function, which returns its table (vision/api.h,
+// semantic/api.h). Its symbols stay local to it (RTLD_LOCAL): Debian 13's LibTorch exports an LLVM of its
+// own, and PostgreSQL's JIT must not find that one.
 #pragma once
 
 #include "pg/server/pg.h"
@@ -11,8 +11,8 @@
 
 namespace imagehash::pg {
 
-// Loaded, or an ERROR: 58P01 where the library is not installed, 0A000 where it cannot be loaded or is of another
-// release. A call that fails is tried anew by the next.
+// Loaded, or an ERROR: 58P01 where the library is not installed, 0A000 where it cannot be loaded or is of
+// another release. A call that fails is tried anew by the next.
 const vision::Api &vision_library();
 const semantic::Api &semantic_library();
 

@@ -71,13 +71,14 @@ void define_settings() {
         "Empty: where they were installed. Their SHA-256 is checked wherever they lie.",
         &settings.model_directory, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     // A session that loads this module later cannot make it a setting of the postmaster's.
-    DefineCustomStringVariable(
-        "imagehash.preload_libraries", "Libraries that are loaded at server start: vision, semantic.",
-        "Works where shared_preload_libraries has imagehash. Sessions then share their memory, and the first image "
-        "of one costs little more than the next.",
-        &settings.preload_libraries, "",
-        process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, GUC_LIST_INPUT,
-        check_preload, nullptr, nullptr);
+    DefineCustomStringVariable("imagehash.preload_libraries",
+                               "Libraries that are loaded at server start: vision, semantic.",
+                               "Works where shared_preload_libraries has imagehash. Sessions then share "
+                               "their memory, and the first image "
+                               "of one costs little more than the next.",
+                               &settings.preload_libraries, "",
+                               process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
+                               GUC_LIST_INPUT, check_preload, nullptr, nullptr);
     MarkGUCPrefixReserved("imagehash");
 }
 

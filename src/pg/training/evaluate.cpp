@@ -159,8 +159,8 @@ static QuerySplit draw_queries(const pg::SourceRows *rows, const EvaluateArgumen
         from[i] = from[other];
         from[other] = held;
     }
-    semantic::LearnSet all = {
-        rows->embeddings, static_cast<size_t>(rows->rows), rows->length, nullptr, 0, rows->labels};
+    semantic::LearnSet all = {rows->embeddings, static_cast<size_t>(rows->rows), rows->length, nullptr, 0,
+                              rows->labels};
     return {copy_rows(rows, from, drawn), all, from};
 }
 

@@ -199,8 +199,7 @@ static Bytes train(const semantic::LearnSet *set, const semantic::TrainOptions *
     semantic::TrainProgress progress = {};
     TimestampTz start = GetCurrentTimestamp();
     for (bool done = false; !done;) {
-        check_cancel_and_status(
-            library.train_epoch(holder->training, pg::stop_requested, &progress, &done));
+        check_cancel_and_status(library.train_epoch(holder->training, pg::stop_requested, &progress, &done));
         if (progress.best) outcome->best = progress;
         if (!semantic::trains_autoencoder(options->algorithm)) continue;
         bool is_itq = progress.epoch == 0;
@@ -399,8 +398,9 @@ IMAGEHASH_FUNCTION(imagehash_train_hasher) {
     MemoryContext before = MemoryContextSwitchTo(work);
     pg::SourceRows rows;
     read_training_rows(query, &arguments, &rows);
-    semantic::LearnSet set = {rows.embeddings, static_cast<size_t>(rows.rows), rows.length,
-                              rows.views,      rows.views_per_row,             rows.labels};
+    semantic::LearnSet set = {rows.embeddings,    static_cast<size_t>(rows.rows),
+                              rows.length,        rows.views,
+                              rows.views_per_row, rows.labels};
     choose_recipe(&arguments, set);
 
     TrainingHolder *holder = make_holder();

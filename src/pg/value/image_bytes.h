@@ -13,15 +13,21 @@ inline bool look_like_image(const void *bytes, size_t size) {
         const char *bytes;
     };
     static const Signature signatures[] = {
-        {0, 8, "\x89PNG\r\n\x1a\n"}, {0, 6, "GIF87a"}, {0, 6, "GIF89a"}, {8, 4, "WEBP"},
-        {4, 4, "ftyp"},  // HEIC, AVIF
+        {0, 8, "\x89PNG\r\n\x1a\n"},
+        {0, 6, "GIF87a"},
+        {0, 6, "GIF89a"},
+        {8, 4, "WEBP"},
+        {4, 4, "ftyp"},          // HEIC, AVIF
         {0, 3, "\xff\xd8\xff"},  // JPEG
-        {0, 4, "II*\0"}, {0, 4, "MM\0*"}, {0, 2, "BM"},
+        {0, 4, "II*\0"},
+        {0, 4, "MM\0*"},
+        {0, 2, "BM"},
     };
     for (const Signature &signature : signatures) {
         bool could_be_code = size <= kMaxBits / 8;
         if (size < signature.offset + signature.length || (could_be_code && signature.length < 6)) continue;
-        if (memcmp(static_cast<const char *>(bytes) + signature.offset, signature.bytes, signature.length) == 0)
+        if (memcmp(static_cast<const char *>(bytes) + signature.offset, signature.bytes, signature.length) ==
+            0)
             return true;
     }
     return false;

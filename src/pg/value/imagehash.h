@@ -1,6 +1,6 @@
 // The value: layout, limits and methods of the type `imagehash`.
 //
-// Shared by both modules; inline only, so that neither links the other.
+// Inline only: what every room of src/pg and src/index needs of a value.
 #pragma once
 
 #include "pg/server/pg.h"

@@ -1,14 +1,18 @@
-// Names of methods; see methods.h.
+// Names of methods, as text and in binary.
 #include "pg/value/methods.h"
 
 namespace imagehash::pg {
+
+namespace {
 
 struct NamedMethod {
     Method method;
     const char *name;
 };
 
-static const NamedMethod named_methods[] = {
+}  // namespace
+
+constexpr NamedMethod kNamedMethods[] = {
     {kMethodAverage, "average"},
     {kMethodDifference, "difference"},
     {kMethodPerceptual, "perceptual"},
@@ -19,36 +23,36 @@ static const NamedMethod named_methods[] = {
     {kMethodCropResistant, "crop-resistant"},
 };
 
-static const char semantic_prefix[] = "semantic-";
-static const int semantic_prefix_length = sizeof(semantic_prefix) - 1;
-static const int semantic_digits = 8;
+constexpr char kSemanticPrefix[] = "semantic-";
+constexpr int kSemanticPrefixLength = sizeof(kSemanticPrefix) - 1;
+constexpr int kSemanticDigits = 8;
 
 void method_name(Method method, char name[kMethodNameSize]) {
     if (method == kMethodUnknown) {
         strlcpy(name, "unknown", kMethodNameSize);
         return;
     }
-    for (const NamedMethod &named : named_methods) {
+    for (const NamedMethod &named : kNamedMethods) {
         if (named.method == method) {
             strlcpy(name, named.name, kMethodNameSize);
             return;
         }
     }
-    snprintf(name, kMethodNameSize, "%s%08x", semantic_prefix, method);
+    snprintf(name, kMethodNameSize, "%s%08x", kSemanticPrefix, method);
 }
 
 bool method_by_name(const char *name, int length, Method *method) {
-    for (const NamedMethod &named : named_methods) {
+    for (const NamedMethod &named : kNamedMethods) {
         if (static_cast<int>(strlen(named.name)) == length && strncmp(named.name, name, length) == 0) {
             *method = named.method;
             return true;
         }
     }
-    if (length != semantic_prefix_length + semantic_digits ||
-        strncmp(name, semantic_prefix, semantic_prefix_length) != 0)
+    if (length != kSemanticPrefixLength + kSemanticDigits ||
+        strncmp(name, kSemanticPrefix, kSemanticPrefixLength) != 0)
         return false;
     Method value = 0;
-    for (int i = semantic_prefix_length; i < length; i++) {
+    for (int i = kSemanticPrefixLength; i < length; i++) {
         char c = name[i];
         if (c >= '0' && c <= '9')
             value = value << 4 | (c - '0');

@@ -49,7 +49,8 @@ IMAGEHASH_FUNCTION(imagehash_in) {
         imagehash_input_error(
             (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
              errmsg("invalid input syntax for type imagehash: value is the text of a bytea, not a hash"),
-             errhint("Hash an image with semantic_hash(image) or perceptual_hash(image) first; the code of a hash as "
+             errhint("Hash an image with semantic_hash(image) or perceptual_hash(image) first; the code of a "
+                     "hash as "
                      "bytes is cast, value::bytea::imagehash.")));
 
     if (const char *colon = strchr(text, ':')) {

@@ -26,8 +26,8 @@ int write_facts(const Network &network, Fact facts[kMaxFacts]) {
     list.add("libtorch backends",
              available(at::globalContext().isXNNPACKAvailable(), at::Context::hasMKLDNN()));
     list.add("network backend", network.note().empty() && network.backend() != std::string("plain")
-                                ? std::string(network.backend()) + ", checked against plain"
-                                : std::string(network.backend()));
+                                    ? std::string(network.backend()) + ", checked against plain"
+                                    : std::string(network.backend()));
     if (!network.note().empty()) list.add("network note", network.note());
     list.add("network batch", std::to_string(network.batch()));
     list.add("threads in use", std::to_string(threads_in_use()));

@@ -1,4 +1,5 @@
-// See threads.h.
+// Keeps LibTorch, OpenMP, XNNPACK and OpenBLAS to the threads that were asked for. Each of them starts a pool
+// of its own when it is first used, so each is told before.
 #include "semantic/network/threads.h"
 
 #include <pthread.h>
@@ -13,20 +14,24 @@
 
 namespace imagehash::semantic {
 
+namespace {
+
 // With the pool disabled XNNPACK runs on the calling thread, and LibTorch does not even create the pool.
-static void disable_xnnpack_pool(bool disable) {
+void disable_xnnpack_pool(bool disable) {
     static auto *const set_enabled =
         find_function<void(bool)>("_ZN6caffe219_NoPThreadPoolGuard11set_enabledEb");
     if (set_enabled) set_enabled(disable);
 }
 
 // at::set_num_threads() without the pool it creates.
-static void set_openmp_threads(int threads) {
+void set_openmp_threads(int threads) {
     static auto *const set_threads = find_function<void(int)>("omp_set_num_threads");
     if (set_threads) set_threads(threads);
 }
 
-static int current_threads = 1;
+int current_threads = 1;
+
+}  // namespace
 
 void quiet_libraries() {
     static const bool done = [] {

@@ -191,7 +191,7 @@ void check_codes(CodeView queries, CodeView collection, const EvaluateOptions &o
 void check_floats(MatrixView queries, MatrixView collection, const EvaluateOptions &options) {
     check_sizes(queries.rows, collection.rows, options);
     require(queries.columns == collection.columns,
-          "queries and collection have embeddings of different lengths");
+            "queries and collection have embeddings of different lengths");
 }
 
 // How many of the first k are the same rows; `a` and `b` are rankings.

@@ -353,9 +353,9 @@ cv::Mat decode_jpeg(Bytes image, const ImageHeader &header, int factor, StopFlag
     JpegFiltering by_default = {JpegFiltering::where_it_pays, false};
     if (!filtering) filtering = &by_default;
     Filtered filtered;
-    bool may_filter = filtering->wanted == JpegFiltering::always ||
-                      (filtering->wanted == JpegFiltering::where_it_pays &&
-                       header.pixels() >= kMinFilteredPixels);
+    bool may_filter =
+        filtering->wanted == JpegFiltering::always ||
+        (filtering->wanted == JpegFiltering::where_it_pays && header.pixels() >= kMinFilteredPixels);
     Job job = job_for(image, factor, pixels, stop);
     job.filtered = may_filter ? &filtered : nullptr;
     run(&job);

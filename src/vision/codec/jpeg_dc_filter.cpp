@@ -434,11 +434,10 @@ class DcOnlyDecoder {
         for (int b = 0; b < blocks_in_mcu_; b++) {
             const JpegComponent &component = scan_.component[block_[b].component];
             const DcPlane &plane = result_.plane[block_[b].component];
-            sample[b] = component.dc_only
-                            ? plane.samples.get() +
-                                  (row * component.mcu_height + block_[b].row) * plane.width +
-                                  column * component.mcu_width + block_[b].column
-                            : nullptr;
+            sample[b] = component.dc_only ? plane.samples.get() +
+                                                (row * component.mcu_height + block_[b].row) * plane.width +
+                                                column * component.mcu_width + block_[b].column
+                                          : nullptr;
         }
         BitReader in = in_;
         StuffingBitWriter out = out_;

@@ -39,7 +39,7 @@ class CosineTransform {
     int length_;
     std::vector<Stage> stages_;
     std::vector<double> cosines_;  // cos(2 pi (k + 1) / (4 length))
-    std::vector<double> buffer_;  // stages write from the values to it, or back
+    std::vector<double> buffer_;   // stages write from the values to it, or back
 };
 
 }  // namespace imagehash::vision
