@@ -56,7 +56,8 @@ SELECT * FROM compare('SELECT q.id, a.id AS near, d, row_number FROM queries q J
 SELECT * FROM compare('SELECT d, count(*) FROM (SELECT h <~> ''1111222233334444'' AS d FROM codes ORDER BY h <~> ''1111222233334444'' LIMIT 500) a
     JOIN (SELECT h <~> ''0123456789abcdef'' AS d FROM codes ORDER BY h <~> ''0123456789abcdef'' LIMIT 500) b USING (d) GROUP BY d');
 -- what stands on the order: windows, ties by another column, one row a distance
-SELECT * FROM compare('SELECT id, h <~> picture(5) AS d FROM codes ORDER BY h <~> picture(5), id LIMIT 1000', '(Incremental Sort(.|\n)*codes_h)|(Sort(.|\n)*Seq Scan)');  -- since PostgreSQL 16
+SELECT * FROM compare('SELECT id, h <~> picture(5) AS d FROM codes ORDER BY h <~> picture(5), id LIMIT 1000',
+    '(Incremental Sort(.|\n)*codes_h)|(Sort(.|\n)*Seq Scan)');  -- since PostgreSQL 16
 SELECT * FROM compare('SELECT DISTINCT ON (h <~> picture(5)) h <~> picture(5) AS d FROM codes ORDER BY h <~> picture(5)', 'Unique(.|\n)*codes_h');
 SELECT * FROM compare('SELECT d, r FROM (SELECT h <~> picture(5) AS d, rank() OVER (ORDER BY h <~> picture(5)) AS r FROM codes) s WHERE r < 300', 'WindowAgg(.|\n)*codes_h');
 
@@ -183,7 +184,8 @@ DROP INDEX codes_h;
 SELECT * FROM compare('SELECT h <~> picture(6) AS d FROM codes WHERE tenant = 1 ORDER BY h <~> picture(6) LIMIT 200', 'tenant_1_h');
 SELECT * FROM compare('SELECT id FROM codes WHERE tenant = 1 AND label < 20 AND hamming_within(h, picture(6), 20)', 'tenant_1_h');
 SELECT * FROM compare('SELECT id FROM codes WHERE tenant IN (1, 2) AND hamming_within(h, picture(6), 16)', 'Seq Scan');
-SELECT * FROM compare('SELECT id FROM codes WHERE tenant = 2 AND hamming_within(h, picture(6), 16) OR tenant = 1 AND h = picture(7)', 'BitmapOr(.|\n)*tenant_[12]_h(.|\n)*tenant_[12]_h');
+SELECT * FROM compare('SELECT id FROM codes WHERE tenant = 2 AND hamming_within(h, picture(6), 16) OR tenant = 1 AND h = picture(7)',
+    'BitmapOr(.|\n)*tenant_[12]_h(.|\n)*tenant_[12]_h');
 SELECT * FROM compare('SELECT h <~> picture(6) AS d FROM codes WHERE tenant = 2 AND h IS NOT NULL ORDER BY h <~> picture(6)', 'tenant_2_h');
 UPDATE codes SET tenant = 9 - tenant WHERE id % 10 = 0 AND tenant > 0;
 UPDATE codes SET tenant = 9 WHERE id % 17 = 0;
@@ -218,12 +220,14 @@ CREATE INDEX parts_2_h ON parts_2 USING hamming (h);
 CREATE INDEX parts_3_h ON parts_3 USING hamming (h);
 CREATE INDEX parts_5_h ON parts_5 USING hamming (h);
 ANALYZE parts;
-SELECT * FROM compare('SELECT h <~> picture(6) AS d, row_number() OVER (ORDER BY h <~> picture(6)) FROM parts ORDER BY h <~> picture(6) LIMIT 3000', 'Merge Append(.|\n)*parts_1_h(.|\n)*parts_2_h(.|\n)*parts_5_h');
+SELECT * FROM compare('SELECT h <~> picture(6) AS d, row_number() OVER (ORDER BY h <~> picture(6)) FROM parts ORDER BY h <~> picture(6) LIMIT 3000',
+    'Merge Append(.|\n)*parts_1_h(.|\n)*parts_2_h(.|\n)*parts_5_h');
 SELECT * FROM compare('SELECT q.id, d, row_number FROM queries q, LATERAL (SELECT h <~> q AS d, row_number() OVER (ORDER BY h <~> q) FROM parts WHERE id < 65000 ORDER BY h <~> q LIMIT k) n
     WHERE q.id % 50 = 0', 'Merge Append(.|\n)*parts_1_h(.|\n)*parts_2_h');
 SELECT * FROM compare('SELECT id, h FROM parts WHERE hamming_within(h, picture(6), 20)', 'Append(.|\n)*parts_1_h');
 ALTER TABLE parts DETACH PARTITION parts_2;
-SELECT * FROM compare('SELECT h <~> picture(6) AS d, row_number() OVER (ORDER BY h <~> picture(6)) FROM parts ORDER BY h <~> picture(6) LIMIT 3000', 'Merge Append(.|\n)*parts_1_h');
+SELECT * FROM compare('SELECT h <~> picture(6) AS d, row_number() OVER (ORDER BY h <~> picture(6)) FROM parts ORDER BY h <~> picture(6) LIMIT 3000',
+    'Merge Append(.|\n)*parts_1_h');
 ALTER TABLE parts ATTACH PARTITION parts_2 FOR VALUES FROM (60000) TO (65000);
 UPDATE parts SET id = 130000 - id WHERE id BETWEEN 64800 AND 65400;
 SELECT * FROM compare('SELECT id, h FROM parts WHERE hamming_within(h, picture(6), 20)', 'Append(.|\n)*parts_1_h(.|\n)*parts_2_h');

@@ -38,7 +38,8 @@ sub copy_bytes
 
 is(copy_bytes(pack('N', 3) . "\x01\x02"), '', 'a method and two bytes of code');
 is(copy_bytes(pack('N', $_) . "\x01"), '', "method $_") for (0, 8, 65536, 0xffffffff);
-like(copy_bytes(pack('N', $_) . "\x01"), qr/ERROR:  22P03: invalid method in external "imagehash" value: $_\n/, "method $_, which no release has given out") for (9, 10, 99, 65535);
+like(copy_bytes(pack('N', $_) . "\x01"),
+	qr/ERROR:  22P03: invalid method in external "imagehash" value: $_\n/, "method $_, which no release has given out") for (9, 10, 99, 65535);
 like(copy_bytes(''), qr/ERROR:  08P01: insufficient data left in message/, 'nothing');
 like(copy_bytes("\0\0"), qr/ERROR:  08P01: insufficient data left in message/, 'half a method');
 like(copy_bytes("\0\0\0\0"), qr/ERROR:  22P03: invalid length in external "imagehash" value: 0 bytes of code/, 'no code');

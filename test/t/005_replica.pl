@@ -129,7 +129,8 @@ is($primary->safe_psql('postgres', q(SELECT imagehash_index_check('photo_h', tru
 # A standby that becomes the primary can write.
 $standby->promote;
 $standby->safe_psql('postgres', q(INSERT INTO photo (h) VALUES (repeat('c4ca4238a0b92382', 16)::imagehash)));
-is( $standby->safe_psql('postgres', q(SET enable_seqscan = off; SELECT h <~> repeat('c4ca4238a0b92382', 16)::imagehash FROM photo ORDER BY h <~> repeat('c4ca4238a0b92382', 16)::imagehash LIMIT 1)),
+is( $standby->safe_psql('postgres',
+	q(SET enable_seqscan = off; SELECT h <~> repeat('c4ca4238a0b92382', 16)::imagehash FROM photo ORDER BY h <~> repeat('c4ca4238a0b92382', 16)::imagehash LIMIT 1)),
 	'0', 'promoted and written to');
 
 $standby->stop;

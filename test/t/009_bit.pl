@@ -138,11 +138,13 @@ for my $query ("SELECT id FROM items ORDER BY e <~> B'101' LIMIT 1", "SELECT e F
 	is($index, $table, 'as a sequential scan says');
 }
 is($node->safe_psql('postgres', "$by_index SELECT count(*) FROM items WHERE e = B'101'"), '0', 'nothing equals another length');
-like(error_of('CREATE TABLE long (e bit(1025)); CREATE INDEX ON long USING hamming (e bit_hamming_ops)'), qr/^54000: value of 1025 bits does not fit/, 'a column that is too long');
+like(error_of('CREATE TABLE long (e bit(1025)); CREATE INDEX ON long USING hamming (e bit_hamming_ops)'),
+	qr/^54000: value of 1025 bits does not fit/, 'a column that is too long');
 $node->safe_psql('postgres', 'CREATE TABLE any_length (e bit varying); CREATE INDEX any_length_e ON any_length USING hamming (e bit_hamming_ops)');
 like(error_of(q(INSERT INTO any_length VALUES (repeat('1', 1025)::varbit))), qr/^54000: value of 1025 bits does not fit/, 'a value that is too long');
 like(error_of(q(INSERT INTO any_length VALUES (''))), qr/^54000: value of 0 bits does not fit/, 'no bits');
-is($node->safe_psql('postgres', q(INSERT INTO any_length VALUES ('10101'), ('00000'); SET enable_seqscan = off; SELECT e FROM any_length ORDER BY e <~> B'00001' LIMIT 1)), '00000', 'bit varying, all of one length');
+is($node->safe_psql('postgres', q(INSERT INTO any_length VALUES ('10101'),
+	('00000'); SET enable_seqscan = off; SELECT e FROM any_length ORDER BY e <~> B'00001' LIMIT 1)), '00000', 'bit varying, all of one length');
 like(error_of(q(INSERT INTO any_length VALUES ('101'))), qr/^22026: bit string of 3 bits does not fit/, 'two lengths');
 is($node->safe_psql('postgres', q(SELECT bits FROM imagehash_index_stats('any_length_e'))), '5', 'refused values leave no trace');
 
@@ -152,7 +154,9 @@ is( $node->safe_psql(
 		AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'imagehash_vector') AND classid <> 'pg_opfamily'::regclass
 		AND NOT (classid = 'pg_type'::regclass AND objid IN (SELECT typarray FROM pg_type))
 		AND obj_description(objid, classid::regclass::name) IS NULL)), '', 'everything has a comment');
-is($node->safe_psql('postgres', q(SELECT bool_and(amvalidate(o.oid)), count(*) FROM pg_opclass o JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'hamming')), 't|2', 'both operator classes are in order');
+is($node->safe_psql('postgres',
+	q(SELECT bool_and(amvalidate(o.oid)), count(*) FROM pg_opclass o JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'hamming')), 't|2',
+	'both operator classes are in order');
 $node->safe_psql(
 	'postgres', q(
 	CREATE OPERATOR CLASS lacking_ops FOR TYPE bit USING hamming AS OPERATOR 1 <~> (bit, bit) FOR ORDER BY float_ops;
@@ -168,6 +172,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'pg_dump', '-h', $node->host, '-p', $node->port, '-f', $dump, 'postgres' ], 'pg_dump');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-f', $dump, 'restored' ], 'restored');
 is($node->safe_psql('restored', $stats), '1024|unknown|t', 'with its rows');
-is($node->safe_psql('restored', q(SELECT pg_get_indexdef('items_e'::regclass))), q(CREATE INDEX items_e ON public.items USING hamming (e) WITH (pending_list_limit='256')), 'and its parameters');
+is($node->safe_psql('restored', q(SELECT pg_get_indexdef('items_e'::regclass))),
+	q(CREATE INDEX items_e ON public.items USING hamming (e) WITH (pending_list_limit='256')), 'and its parameters');
 $node->stop;
 done_testing();

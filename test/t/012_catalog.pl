@@ -130,7 +130,8 @@ $node->poll_query_until('postgres', 'SELECT EXISTS (SELECT FROM seen WHERE bits 
 my $eight = unpack('H*', 'IHSH' . pack('V5', 1, 16, 0, 8, 0) . pack('f<', 1) x (17 * 8));
 $node->safe_psql('postgres', "SELECT ext.import_hasher('late', 'tiny', '\\x$eight')");
 $user->finish;
-is($node->safe_psql('postgres', q(SELECT string_agg(bits::text, ',' ORDER BY ctid) FROM seen)), '16,0,8', 'a session notices that a hasher was dropped and another took its name');
+is($node->safe_psql('postgres', q(SELECT string_agg(bits::text, ',' ORDER BY ctid) FROM seen)), '16,0,8',
+	'a session notices that a hasher was dropped and another took its name');
 
 # A column gets another hasher beside writers; stopped once, and called again.
 $node->safe_psql('postgres', qq(

@@ -91,8 +91,10 @@ $publisher->safe_psql(
 	CALL rehash_column('photo', 'h', 'e', 'late');
 ));
 same_everywhere('later', $subscriber, $other);
-is($_->safe_psql('postgres', q(SELECT count(*) FROM photo WHERE h = embedding_hash(e, 'late'))), '2000', $_->name . ' hashes with the later one') for ($subscriber, $other);
-is($subscriber->safe_psql('postgres', "SELECT semantic_hash($picture, 'late')"), $publisher->safe_psql('postgres', "SELECT semantic_hash($picture, 'late')"), 'the subscriber hashes pictures');
+is($_->safe_psql('postgres', q(SELECT count(*) FROM photo WHERE h = embedding_hash(e, 'late'))), '2000',
+	$_->name . ' hashes with the later one') for ($subscriber, $other);
+is($subscriber->safe_psql('postgres', "SELECT semantic_hash($picture, 'late')"), $publisher->safe_psql('postgres',
+	"SELECT semantic_hash($picture, 'late')"), 'the subscriber hashes pictures');
 
 # A drop is replicated; where the hasher is used it waits for its user to go.
 $publisher->safe_psql('postgres', "SELECT drop_hasher('early')");

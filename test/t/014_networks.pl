@@ -124,11 +124,13 @@ for my $path ("$directory/fifo", $directory, '/dev/zero', '/dev/tty')
 open my $sparse, '>', "$directory/large" or die $!;
 truncate $sparse, (2 << 30) + 1 or die $!;
 close $sparse;
-like(said("SELECT create_image_model('none', '$directory/large', '$sha', $recipe)"), qr/ERROR:  54000: file "\Q$directory\E\/large" is too large for a model/, 'more than 2 GB are refused');
+like(said("SELECT create_image_model('none', '$directory/large', '$sha', $recipe)"),
+	qr/ERROR:  54000: file "\Q$directory\E\/large" is too large for a model/, 'more than 2 GB are refused');
 # What was a file when the model was entered may be none later.
 unlink $file{loops_on_white};
 system('mkfifo', $file{loops_on_white}) == 0 or die 'mkfifo';
-like(said("SELECT image_embedding($black, 'loops_on_white')"), qr/ERROR:  42809: "\Q$file{loops_on_white}\E" is not a regular file/, 'a FIFO in the place of a file is refused');
+like(said("SELECT image_embedding($black, 'loops_on_white')"),
+	qr/ERROR:  42809: "\Q$file{loops_on_white}\E" is not a regular file/, 'a FIFO in the place of a file is refused');
 
 $node->safe_psql('postgres', 'CREATE TABLE finished ()');
 is(finish($witness), "kept 1\n", 'a session beside all that kept its temporary table');
