@@ -141,7 +141,7 @@ $node->safe_psql('postgres', qq(
 	UPDATE photo SET old = ext.embedding_hash(e, 'late'), h = ext.embedding_hash(e, 'sixteen') WHERE id % 3 = 0;
 	CREATE INDEX photo_h ON photo USING hamming (h);
 ));
-my $call = q(CALL rehash_column('photo', 'h', 'e', 'sixteen', 100));
+my $call = q(CALL ext.rehash_column('photo', 'h', 'e', 'sixteen', 100));
 my $writes = q(DO $$ BEGIN FOR i IN 1 .. 4000 LOOP
 	UPDATE photo SET e = e || e[1], h = NULL WHERE id = 1 + i * 7919 % 30000;
 	UPDATE photo SET e = e[1:16] WHERE id = 1 + i * 7919 % 30000;

@@ -20,7 +20,8 @@ bool is_hamming_index(Relation index) {
 }
 
 bool is_hamming_index(const IndexOptInfo *index) {
-    return is_hamming_method(index->relam);
+    // From PostgreSQL 17 on, a partitioned index is listed too, without callbacks: it has no pages.
+    return index->amcostestimate != nullptr && is_hamming_method(index->relam);
 }
 
 Oid hamming_method() {

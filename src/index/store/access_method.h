@@ -15,7 +15,7 @@ namespace imagehash::index {
 bool is_hamming_method(Oid access_method);
 
 bool is_hamming_index(Relation index);
-bool is_hamming_index(const IndexOptInfo *index);
+bool is_hamming_index(const IndexOptInfo *index);  // one that has pages: no partitioned index
 
 // The access method that the extension has created in this database; InvalidOid where there is none.
 Oid hamming_method();
