@@ -17,13 +17,13 @@ constexpr int kSmallestRest = 24;
 constexpr uint32 kSerialsAtOnce = 1024;
 
 static uint32 new_serial(TierWriter *writer) {
-    if (writer->next_serial != nullptr) return (*writer->next_serial)++;
+    if (writer->next_serial != nullptr) return next_serial(writer->next_serial);
     if (writer->serials_left == 0) {
         writer->serial = take_serials(writer->index, kSerialsAtOnce);
         writer->serials_left = kSerialsAtOnce;
     }
     writer->serials_left--;
-    return writer->serial++;
+    return next_serial(&writer->serial);
 }
 
 // Puts the image, which has its serial, to a place of its own.

@@ -119,7 +119,7 @@ static bool add_pending_page(Relation index, Cache *cache, const Entry &entry, c
         UnlockReleaseBuffer(buffer);
         return false;
     }
-    PageRef ref = {BufferGetBlockNumber(buffer), meta->next_serial++};
+    PageRef ref = {BufferGetBlockNumber(buffer), next_serial(&meta->next_serial)};
     meta->pending[meta->pending_count++] = ref;
     *merge_due = meta->pending_count >= pending_limit(index);
     PGAlignedBlock image;

@@ -117,7 +117,7 @@ uint32 take_serials(Relation index, uint32 count) {
     MetaChange change;
     begin_meta_change(index, &change);
     uint32 first = change.meta.next_serial;
-    change.meta.next_serial += count;
+    for (uint32 i = 0; i < count; i++) next_serial(&change.meta.next_serial);
     finish_meta_change(&change);
     return first;
 }

@@ -69,7 +69,14 @@ struct PageChange {
 void finish_meta_change(MetaChange *change, const PageChange *with = nullptr);
 void abandon_meta_change(MetaChange *change);
 
-// Takes `count` serials that nobody else gets; returns the first.
+// Gives out a serial of a counter. 0 is none: after 2^32 - 1 comes 1.
+inline uint32 next_serial(uint32 *counter) {
+    const uint32 serial = *counter;
+    *counter = serial == PG_UINT32_MAX ? 1 : serial + 1;
+    return serial;
+}
+
+// Takes `count` serials that nobody else gets; returns the first, a counter for next_serial().
 uint32 take_serials(Relation index, uint32 count);
 
 // Merging, vacuum's sweep and everything else that takes pages out of the index exclude each other; inserts
