@@ -122,7 +122,7 @@ static void start_codes(IndexScanDesc scan) {
 static void start_scan(IndexScanDesc scan) {
     ScanState *state = scan_state(scan);
     pg::count_index_scan(scan);
-    read_meta(scan->indexRelation, &state->meta);
+    read_meta(scan->indexRelation, &state->meta, scan->xs_snapshot);
     state->layout = Layout::of_words(state->meta.words());
     state->is_heap = !scan->heapRelation || scan->heapRelation->rd_tableam == GetHeapamTableAmRoutine();
     make_search_spec(state->meta, scan, state->filters, &state->spec);
@@ -161,6 +161,7 @@ static void read_null_page(IndexScanDesc scan, BlockNumber block) {
     ScanState *state = scan_state(scan);
     Buffer buffer = read_page(scan->indexRelation, block, kAnyWords, BUFFER_LOCK_SHARE);
     Page page = BufferGetPage(buffer);
+    pg::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, page);
     if (!PageIsNew(page) && page_trailer(page)->kind == kNullPage)
         for (int i = 0; i < page_count(page); i++)
             keep_row({*page_tid(page, i), false, 0, nullptr, 0}, state);

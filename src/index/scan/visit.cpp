@@ -76,6 +76,7 @@ void visit_page(IndexScanDesc scan, const PageRuns &runs, const uint64 *query, c
     Buffer buffer =
         read_ref(scan->indexRelation, runs.page, runs.whole ? kPendingPage : kCodePage, state->layout.words);
     Page page = BufferGetPage(buffer);
+    pg::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, page);
     PageVisit visit = {scan, state, page, query, first_filter, visit_found, visitor_state};
     const int entries = page_count(page);
     if (runs.whole) visit_run(visit, 0, entries, *threshold);

@@ -85,8 +85,9 @@ static Buffer lock_meta(Relation index, int mode) {
     return buffer;
 }
 
-void read_meta(Relation index, Meta *meta) {
+void read_meta(Relation index, Meta *meta, Snapshot snapshot) {
     Buffer buffer = lock_meta(index, BUFFER_LOCK_SHARE);
+    pg::test_for_old_snapshot(snapshot, index, BufferGetPage(buffer));
     const Meta *stored = page_meta(BufferGetPage(buffer));
     memcpy(meta, stored, used_size(*stored));
     UnlockReleaseBuffer(buffer);

@@ -49,8 +49,9 @@ struct Meta {
 void make_meta(uint32 bits, Meta *meta);
 void init_meta_page(Page page, const Meta &meta);
 
-// Copies the meta page. ERROR where it is damaged or of another version.
-void read_meta(Relation index, Meta *meta);
+// Copies the meta page, for a scan with its snapshot. ERROR where it is damaged or of another version, or the
+// snapshot is too old.
+void read_meta(Relation index, Meta *meta, Snapshot snapshot = nullptr);
 
 // Changes to the meta page, alone or with one other page, in one WAL record:
 //   MetaChange change;  begin_meta_change(index, &change);  ... change.meta ...  finish_meta_change(&change);

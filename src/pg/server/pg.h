@@ -109,6 +109,16 @@ inline void count_index_scan(IndexScanDesc scan) {
 #endif
 }
 
+// ERROR (snapshot_too_old) where old_snapshot_threshold lets vacuum remove rows that the snapshot sees, and
+// the locked page was changed since the snapshot was taken. PostgreSQL 17 has no such setting. Null: no
+// snapshot.
+inline void test_for_old_snapshot([[maybe_unused]] Snapshot snapshot, [[maybe_unused]] Relation relation,
+                                  [[maybe_unused]] Page page) {
+#if PG_VERSION_NUM < 170000
+    TestForOldSnapshot(snapshot, relation, page);
+#endif
+}
+
 // Declares that an access method builds with parallel workers; and how many PostgreSQL allows a build. It
 // knows of temporary tables, of what an index computes, and of memory. Before PostgreSQL 17 it asks for btree
 // only.
