@@ -153,3 +153,10 @@ UPDATE recall SET d10 = (SELECT max(d) FROM (SELECT hash <~> q AS d FROM (SELECT
 SELECT sum((SELECT count(*) FROM (SELECT hash <~> q AS d FROM codes ORDER BY hash <~> q LIMIT 10) s WHERE d <= d10)) / 500 > 0.85 AS holds FROM recall;
 SELECT count(*) > 30000 AS goes_on FROM (SELECT FROM codes ORDER BY hash <~> '0123456789abcdef') s;
 SET imagehash.target_recall = 1.5;
+RESET imagehash.target_recall;
+-- what the planner is told of a search for the ten nearest leaves near copies out: queries from outside have none (with them 0.4 %)
+CREATE TABLE copies AS SELECT i AS id, (h || substr(md5(i::text), 1, 2))::imagehash AS hash FROM generate_series(1, 60000) i,
+    LATERAL (SELECT left(md5((i % 50)::text) || left(md5((i % 3000)::text), 8) || md5((i % 3000)::text), 62) AS h) s;
+CREATE INDEX copies_hash ON copies USING hamming (hash);
+SELECT top10_read_fraction > 0.01 AS leaves_copies_out FROM imagehash_index_stats('copies_hash');
+DROP TABLE copies;

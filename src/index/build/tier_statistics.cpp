@@ -1,3 +1,6 @@
+// Queries are codes of the index. A query that comes from outside has no near copies there, so those of a query are left
+// out of what a search for the k nearest reads, and of what finds the ten nearest.
+//
 // For each query the distances to all rows are counted, which gives the distance of the k-th neighbor and
 // the rows within a radius; with the directory, that gives the codes and pages whose bound such a search
 // reaches. The leaves of the ten nearest rows tell how far an approximate scan must go: it reads the leaves
@@ -5,6 +8,8 @@
 #include "index/build/tier_statistics.h"
 
 #include <algorithm>
+
+#include "pg/value/ball.h"
 
 extern "C" {
 #include "utils/memutils.h"
@@ -32,9 +37,14 @@ struct StatisticsSample {
     int count;  // of queries
     uint64 *codes;
     int64 *histograms;    // [query][distance]
-    Neighbor *neighbors;  // [query][nearest_kept], nearest first, without near-duplicates
+    Neighbor *neighbors;  // [query][nearest_kept], nearest first, without near copies
     int *neighbors_count;
 };
+
+// Up to which a code counts as a near copy: that of the operator ~=.
+static int copy_distance(int bits) {
+    return pg::similar_radius(bits);
+}
 
 // Sets the arrays to their places behind the structure; returns the size of all.
 static Size place_arrays(StatisticsSample *sample) {
@@ -110,8 +120,7 @@ void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
         for (int i = 0; i < count; i++) {
             int d = Min(static_cast<int>(distances[i]), sample->bits);
             histogram[d]++;
-            // A query that comes from outside has no copies here, so the query's own copies would mislead.
-            if (d <= sample->bits / 16) continue;
+            if (d <= copy_distance(sample->bits)) continue;
             if (sample->neighbors_count[q] < kNearestKept || d < last->distance)
                 keep_neighbor(sample, q, d, assignments[i].leaf);
         }
@@ -175,9 +184,11 @@ static void add_query(StatisticsSample *sample, int q, const TierWriter &writer,
     count_reach(writer, sample->codes + q * sample->words, bits, codes, pages);
     int64 *within = sample->histograms + q * (bits + 1);
     for (int d = 1; d <= bits; d++) within[d] += within[d - 1];
+    const int64 copies = within[copy_distance(bits)];  // the query itself is one
     for (int k = 0; k < kRankSteps; k++) {
+        const int64 left_out = within[bits] - copies < kRanks[k] ? 1 : copies;  // where there is little else
         int d = 0;
-        while (d < bits && within[d] < kRanks[k] + 1) d++;  // the query itself does not count
+        while (d < bits && within[d] < kRanks[k] + left_out) d++;
         statistics->codes_at_rank[k] += static_cast<float>(share * codes[d] / rows);
         statistics->pages_at_rank[k] += static_cast<float>(share * pages[d] / all_pages);
     }
