@@ -67,7 +67,7 @@ DO $$
 DECLARE line text;
 BEGIN
     FOR line IN EXPLAIN (COSTS OFF) SELECT id FROM shot WHERE h <~> (SELECT h FROM shot WHERE id = 1) <= 3 LOOP
-        IF line ~ 'Scan on shot_h' THEN RAISE NOTICE '%', trim(line); END IF;
+        IF line ~ 'shot_h' THEN RAISE NOTICE '%', trim(line); END IF;
     END LOOP;
 END $$;
 DROP TABLE shot;

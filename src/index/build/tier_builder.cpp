@@ -19,8 +19,10 @@ extern "C" {
 
 namespace imagehash::index {
 
-// Fewer rows than this are read as fast without a directory.
-constexpr int64 kWorthClustering = 50000;
+// Fewer rows than this are read as fast without a directory. Processor time of the ten nearest, clustered /
+// not, real codes of 64 and of 256 bits, held-out queries: 3,000 rows 1.01 and 0.94, 6,000 rows 0.77 and
+// 0.92, 100,000 rows 0.66 and 0.85.
+constexpr int64 kWorthClustering = 6000;
 constexpr int kSamplePerLeaf = 32;
 constexpr int64 kFewestSamples = 2048;  // whatever the memory
 constexpr uint64 kSeed = 20090701;

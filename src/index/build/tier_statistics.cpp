@@ -1,5 +1,5 @@
-// Queries are codes of the index. A query that comes from outside has no near copies there, so those of a query are left
-// out of what a search for the k nearest reads, and of what finds the ten nearest.
+// Queries are codes of the index. A query that comes from outside has no near copies there, so those of a
+// query are left out of what a search for the k nearest reads, and of what finds the ten nearest.
 //
 // For each query the distances to all rows are counted, which gives the distance of the k-th neighbor and
 // the rows within a radius; with the directory, that gives the codes and pages whose bound such a search
