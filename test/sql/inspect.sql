@@ -58,5 +58,39 @@ SET ROLE imagehash_user;
 SELECT imagehash_index_check('photo_h');
 SELECT imagehash_index_stats('photo_h');
 RESET ROLE;
+\set SHOW_CONTEXT never
+-- what target_recall reaches with queries of one's own: an expression and a predicate, other types, no rows, no right
+CREATE TABLE asked (id int, code bytea);
+INSERT INTO asked SELECT i, substr(sha256(i::text::bytea), 1, 8) FROM generate_series(1, 500) i;
+CREATE INDEX asked_odd ON asked USING hamming (imagehash(code)) WHERE id % 2 = 1;
+SELECT imagehash_index_recall('asked_odd', '{0123456789abcdef,NULL,fedcba9876543210}'::imagehash[], 3) AS small;
+SELECT imagehash_index_recall('asked_odd', '{}'::imagehash[]) AS no_query;
+SELECT imagehash_index_recall('asked_odd', '{101}'::bit(3)[]);
+SELECT imagehash_index_recall('asked_odd', '{0123456789abcdef}'::imagehash[], 0);
+SELECT imagehash_index_recall('asked_odd', '{0123456789abcdef}'::imagehash[], 1, 0.1);
+SELECT imagehash_index_recall('asked_odd', '{0123}'::imagehash[]);
+SELECT imagehash_index_recall('asked', '{0123456789abcdef}'::imagehash[]);
+CREATE FUNCTION code_of(bytea) RETURNS imagehash IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1::public.imagehash; END $$;
+CREATE INDEX asked_by ON asked USING hamming (code_of(code));
+CREATE OR REPLACE FUNCTION code_of(bytea) RETURNS imagehash IMMUTABLE LANGUAGE plpgsql AS
+    $$ BEGIN IF current_user <> 'imagehash_user' THEN RAISE NOTICE 'run as another'; END IF; RETURN $1::public.imagehash; END $$;
+ALTER TABLE asked OWNER TO imagehash_user;
+SELECT imagehash_index_recall('asked_by', '{0123456789abcdef}'::imagehash[]) AS as_the_owner;
+ALTER TABLE asked OWNER TO CURRENT_USER;
+DROP INDEX asked_by;
+SET ROLE imagehash_user;
+SELECT imagehash_index_recall('asked_odd', '{0123456789abcdef}'::imagehash[]);
+RESET ROLE;
+SHOW imagehash.target_recall;
+GRANT SELECT ON asked TO imagehash_user;
+ALTER TABLE asked ENABLE ROW LEVEL SECURITY;
+SET ROLE imagehash_user;
+SELECT imagehash_index_recall('asked_odd', '{0123456789abcdef}'::imagehash[]);
+RESET ROLE;
+DELETE FROM asked;
+SELECT imagehash_index_recall('asked_odd', '{0123456789abcdef}'::imagehash[]) AS no_row;
+DROP TABLE asked;
+DROP FUNCTION code_of;
+\set SHOW_CONTEXT errors
 DROP ROLE imagehash_user;
 DROP TABLE photo, odd, parts;

@@ -151,6 +151,11 @@ SET imagehash.target_recall = 0.9;
 CREATE TEMP TABLE recall AS SELECT i, picture(i * 31 + 100000, 64) AS q, 0 AS d10 FROM generate_series(1, 50) i;
 UPDATE recall SET d10 = (SELECT max(d) FROM (SELECT hash <~> q AS d FROM (SELECT hash FROM codes OFFSET 0) c ORDER BY 1 LIMIT 10) s);
 SELECT sum((SELECT count(*) FROM (SELECT hash <~> q AS d FROM codes ORDER BY hash <~> q LIMIT 10) s WHERE d <= d10)) / 500 > 0.85 AS holds FROM recall;
+-- the recall that a user gets with queries of his own: of the function, and by hand
+SELECT round(imagehash_index_recall('codes_hash', array_agg(q), target_recall => 0.9)::numeric, 4) = (
+    SELECT round(avg((SELECT count(*) FROM (SELECT hash <~> q AS d FROM codes ORDER BY hash <~> q LIMIT 10) s WHERE d <= d10) / 10.0), 4) FROM recall) AS same,
+    imagehash_index_recall('codes_hash', array_agg(q), 10, 1) AS exact, imagehash_index_recall('codes_hash', array_agg(NULL::imagehash)) AS none
+FROM recall;
 SELECT count(*) > 30000 AS goes_on FROM (SELECT FROM codes ORDER BY hash <~> '0123456789abcdef') s;
 SET imagehash.target_recall = 1.5;
 RESET imagehash.target_recall;

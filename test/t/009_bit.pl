@@ -111,6 +111,7 @@ sub plan_of
 }
 my $one = $node->safe_psql('postgres', 'SELECT code(1, 1024)');
 $node->safe_psql('postgres', 'VACUUM ANALYZE items');
+is($node->safe_psql('postgres', "SELECT imagehash_index_recall('items_e', ARRAY[B'$one', B'$one'], 5, 1)"), '1', 'the recall of exact searches');
 like(plan_of("SELECT id FROM items ORDER BY e <~> B'$one' LIMIT 5"), qr/Index Scan using items_e.*\n +Order By/, 'ORDER BY uses the index');
 like(plan_of("SELECT e FROM items ORDER BY e <~> B'$one' LIMIT 5"), qr/Index Only Scan using items_e/, 'an index-only scan');
 like(plan_of("SELECT id FROM items WHERE e <~> B'$one' <= 9"), qr/Index Cond: \(e <@ ROW/, 'a radius uses the index');
