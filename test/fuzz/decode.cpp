@@ -1,4 +1,4 @@
-// libFuzzer target: decoding, at full size and reduced; JPEGs at an eighth by way of the filter and without.
+// libFuzzer target: decoding, at full size and reduced; DC-only decoding of JPEGs at 1/8 scale, with the filter and without.
 //
 // Any input ends in pixels of the size that its header gives, or in an error of one of three kinds. A small
 // limit on pixels keeps inputs fast; what the limits allow is measured elsewhere (test/t/011_hostile.pl).
@@ -21,14 +21,14 @@ void require(bool sound) {
     if (!sound) abort();
 }
 
-struct Eighth {
+struct DcOnly {
     cv::Mat pixels;
     std::string error;
     JpegFiltering filtering;
 };
 
-Eighth eighth_of(Bytes image, const ImageHeader &header, bool filter) {
-    Eighth result = {{}, "", {filter ? JpegFiltering::always : JpegFiltering::never, false}};
+DcOnly dc_only_of(Bytes image, const ImageHeader &header, bool filter) {
+    DcOnly result = {{}, "", {filter ? JpegFiltering::always : JpegFiltering::never, false}};
     try {
         result.pixels = decode_jpeg(image, header, 8, nullptr, &result.filtering);
     } catch (const Error &error) {
@@ -45,12 +45,12 @@ bool is_progressive(Bytes image) {
 }
 
 // The filter changes nothing, but that it does not see damage in scans of which nothing is used.
-void compare_eighths(Bytes image, const Limits &limits) {
+void compare_dc_only(Bytes image, const Limits &limits) {
     ImageHeader header = read_header(image);
     if (header.format != ImageFormat::jpeg || !header.damage.empty() || !header.unsupported.empty() ||
         header.pixels() * header.scans > limits.max_pixels)
         return;
-    Eighth filtered = eighth_of(image, header, true), plain = eighth_of(image, header, false);
+    DcOnly filtered = dc_only_of(image, header, true), plain = dc_only_of(image, header, false);
     if (filtered.filtering.used && !plain.error.empty() && is_progressive(image)) return;
     require(filtered.error == plain.error && filtered.pixels.size() == plain.pixels.size());
     for (int y = 0; y < plain.pixels.rows; y++)
@@ -78,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     try {
-        compare_eighths(image, limits);
+        compare_dc_only(image, limits);
     } catch (const Error &) {
         // The header's, as before.
     }

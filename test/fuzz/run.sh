@@ -6,7 +6,7 @@
 #   TARGETS="info decode type pages"
 #
 # Corpora grow in BUILD-fuzz/corpus from the seeds in test/fuzz/seeds. What is found lies in BUILD-fuzz/findings; run a
-# finding again with `BUILD-fuzz/test/fuzz/fuzz_decode FILE`, or for type and pages with REPEAT=FILE and TARGETS.
+# finding again with `BUILD-fuzz/fuzz_decode FILE`, or for type and pages with REPEAT=FILE and TARGETS.
 # Fails if anything was found.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -77,7 +77,7 @@ for target in $targets; do
     # shellcheck disable=SC2046
     case $target in
         info | decode)
-            as_owner env ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 nice -n 10 "$fuzz/test/fuzz/fuzz_$target" \
+            as_owner env ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 nice -n 10 "$fuzz/fuzz_$target" \
                 $(options "$target") "$corpus" >"$log" 2>&1 || true
             ;;
         *)
