@@ -25,7 +25,7 @@ namespace imagehash::index {
 namespace {
 
 struct RecallRequest {
-    Oid index;
+    OpenIndex open;
     ArrayType *queries;
     int k;
     const char *target;
@@ -43,18 +43,16 @@ struct SearchNames {
 
 }  // namespace
 
-static SearchNames names_of(Oid relation) {
+static SearchNames names_of(const OpenIndex &open) {
     SearchNames names;
-    const OpenIndex open = open_hamming_index(relation);
     names.type = open.index->rd_opcintype[0];
     const Oid oper =
         get_opfamily_member(open.index->rd_opfamily[0], names.type, names.type, kDistanceStrategy);
     names.table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(open.heap)),
                                              RelationGetRelationName(open.heap));
-    close_hamming_index(open);
 
     Oid types[] = {OIDOID, OIDOID};
-    Datum values[] = {ObjectIdGetDatum(relation), ObjectIdGetDatum(oper)};
+    Datum values[] = {ObjectIdGetDatum(RelationGetRelid(open.index)), ObjectIdGetDatum(oper)};
     if (SPI_execute_with_args(
             "SELECT pg_catalog.pg_get_indexdef(i.indexrelid, 1, true), "
             "pg_catalog.pg_get_expr(i.indpred, i.indrelid, true), "
@@ -64,7 +62,8 @@ static SearchNames names_of(Oid relation) {
             "AND n.oid OPERATOR(pg_catalog.=) o.oprnamespace",
             lengthof(types), types, values, nullptr, true, 1) != SPI_OK_SELECT ||
         SPI_processed != 1)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("index %u does not exist", relation)));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("index \"%s\" does not exist", RelationGetRelationName(open.index))));
     const HeapTuple found = SPI_tuptable->vals[0];
     names.expression = SPI_getvalue(found, SPI_tuptable->tupdesc, 1);
     names.condition = SPI_getvalue(found, SPI_tuptable->tupdesc, 2);
@@ -104,7 +103,7 @@ static int64 count_found(SPIPlanPtr search, Datum query, int k, double *farthest
 
 static void measure(RecallRequest *request) {
     SPI_connect();
-    const SearchNames names = names_of(request->index);
+    const SearchNames names = names_of(request->open);
     if (ARR_ELEMTYPE(request->queries) != names.type)
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("queries are of type %s, the index is on %s",
@@ -139,19 +138,16 @@ static void measure(RecallRequest *request) {
     SPI_finish();
 }
 
-// Whose rights the search runs with.
-static Oid owner_of_table(Oid relation) {
-    const OpenIndex open = open_hamming_index(relation);
-    const Oid table = RelationGetRelid(open.heap), owner = open.heap->rd_rel->relowner;
-    const AclResult allowed = pg_class_aclcheck(table, GetUserId(), ACL_SELECT);
-    if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_TABLE, RelationGetRelationName(open.heap));
-    if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED)
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("row-level security of table \"%s\" applies to you",
-                               RelationGetRelationName(open.heap)),
-                        errhint("The table's owner can measure the recall of its index.")));
-    close_hamming_index(open);
-    return owner;
+// The answer tells something of the rows, so it is for those who may read them.
+static void require_right_to_read(Relation table) {
+    const Oid relation = RelationGetRelid(table);
+    const AclResult allowed = pg_class_aclcheck(relation, GetUserId(), ACL_SELECT);
+    if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_TABLE, RelationGetRelationName(table));
+    if (check_enable_rls(relation, InvalidOid, true) == RLS_ENABLED)
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("row-level security of table \"%s\" applies to you", RelationGetRelationName(table)),
+                 errhint("The table's owner can measure the recall of its index.")));
 }
 
 }  // namespace imagehash::index
@@ -163,9 +159,11 @@ IMAGEHASH_FUNCTION(imagehash_index_recall) {
     if (k < 1 || k > 10000)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be from 1 to 10000, not %d", k)));
-    index::RecallRequest request = {PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1), k,
+    index::RecallRequest request = {index::open_hamming_index(PG_GETARG_OID(0)), PG_GETARG_ARRAYTYPE_P(1), k,
                                     psprintf("%.17g", PG_GETARG_FLOAT8(3)), -1};
-    pg::run_as(index::owner_of_table(request.index), [&request] { index::measure(&request); });
+    index::require_right_to_read(request.open.heap);
+    pg::run_as(request.open.heap->rd_rel->relowner, [&request] { index::measure(&request); });
+    index::close_hamming_index(request.open);
     if (request.recall < 0) PG_RETURN_NULL();
     PG_RETURN_FLOAT8(request.recall);
 }
