@@ -3,8 +3,8 @@ use strict;
 use warnings;
 
 use File::Find;
+use PostgreSQL::Test::Utils;
 use Test::More;
-use File::Temp;
 
 # The house, from the bottom up: a file belongs to the longest name that it begins with, and may include what stands on lower
 # floors of its own part, and on all floors of the parts named behind it. Rooms on one floor do not know each other.
@@ -92,14 +92,14 @@ sub faults
 		my $room = room_of($file);
 		push @faults, "$file: in no room" unless defined $room;
 		next unless defined $room;
-		open my $lines, '<', $path or die "$path: $!";
-		while (<$lines>)
+		my $number = 0;
+		foreach my $line (split /\n/, slurp_file($path))
 		{
-			next unless /^\s*#\s*include\s*(\S+)/;
+			$number++;
+			next unless $line =~ /^\s*#\s*include\s*(\S+)/;
 			my $fault = fault_of($room, $1, $directory);
-			push @faults, "$file:$.: $1: $fault" if $fault;
+			push @faults, "$file:$number: $1: $fault" if $fault;
 		}
-		close $lines;
 	}
 	return @faults;
 }
@@ -109,23 +109,18 @@ my @found = faults($source);
 is(join("\n", @found), '', 'no include runs up, or into the inside of a library');
 
 # The test proves itself: one line is added to a copy, and found.
-my $copy = File::Temp::tempdir(CLEANUP => 1) . '/src';
-system('cp', '-r', $source, $copy) == 0 or die 'no copy of the sources';
+my $copy = PostgreSQL::Test::Utils::tempdir() . '/src';
+system_or_bail('cp', '-r', $source, $copy);
 
 sub finds
 {
 	my ($file, $include, $fault) = @_;
-	open my $before, '<', "$copy/$file" or die "$file: $!";
-	my $text = do { local $/; <$before> };
-	close $before;
+	my $text = slurp_file("$copy/$file");
 	my $line = 1 + ($text =~ tr/\n//);
-	open my $planted, '>>', "$copy/$file" or die "$file: $!";
-	print $planted "#include $include\n";
-	close $planted;
+	append_to_file("$copy/$file", "#include $include\n");
 	is(join("\n", faults($copy)), "$file:$line: $include: $fault", "$file must not include $include");
-	open my $restored, '>', "$copy/$file" or die "$file: $!";
-	print $restored $text;
-	close $restored;
+	unlink "$copy/$file" or die $!;
+	append_to_file("$copy/$file", $text);
 }
 
 finds('index/store/page.cpp', '"index/scan/scan.h"', 'not below it');

@@ -22,14 +22,6 @@ my $path = $node->data_dir . '/' . $node->safe_psql('postgres', q(SELECT pg_rela
 my $next_serial_at = 24 + 5 * 4;    # in the meta page, block 0
 my ($serial_at, $kind_at) = (8176, 8180);
 
-sub read_index
-{
-	open my $in, '<:raw', $path or die $!;
-	read $in, my $pages, -s $path;
-	close $in;
-	return $pages;
-}
-
 # Serials of pages that have one: pending, code, centroid, segment and tier root pages.
 sub serials
 {
@@ -47,7 +39,7 @@ sub serials
 foreach my $left (0, 1, 3, 12, 40)
 {
 	$node->stop;
-	my $pages = read_index();
+	my $pages = slurp_file($path);
 	substr($pages, $next_serial_at, 4) = pack('V', 0xffffffff - $left);
 	open my $out, '>:raw', $path or die $!;
 	print $out $pages;
@@ -55,7 +47,7 @@ foreach my $left (0, 1, 3, 12, 40)
 	$node->start;
 	my $n = 10000 * ($left + 1);
 	$node->safe_psql('postgres', "INSERT INTO photo (h) SELECT $hash FROM generate_series($n, $n + 500) i; CHECKPOINT");
-	my @serials = serials(read_index());
+	my @serials = serials(slurp_file($path));
 	is(scalar(grep { $_ == 0 } @serials), 0, "$left serials are left: none of " . scalar(@serials) . ' pages gets the serial 0');
 	cmp_ok(scalar(grep { $_ < 1_000_000 } @serials), '>', 0, '... though the count has begun anew');
 	$node->safe_psql(
