@@ -2,7 +2,7 @@
 //
 // A lookup must work in parallel workers, on standbys, inside COPY of a restore, and within any snapshot: so
 // rows are read as PostgreSQL reads its own catalogs. Where a row is not there (yet), the function of its
-// name is asked (catalog_rows.cpp): pg_restore makes functions before it fills tables.
+// name is asked (rows.cpp): pg_restore makes functions before it fills tables.
 #include "pg/catalog/lookup.h"
 
 #include "pg/catalog/tables.h"

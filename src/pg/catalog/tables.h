@@ -19,7 +19,7 @@ extern "C" {
 namespace imagehash::pg {
 
 constexpr char kCatalogSchema[] = "imagehash";
-// A name is also part of a function's name (see catalog_rows.cpp).
+// A name is also part of a function's name (rows.cpp).
 constexpr int kMaxCatalogName = 48;  // bytes
 
 enum class CatalogTable { image_model, hasher };

@@ -1,4 +1,4 @@
-// Defines the settings imagehash.*; see settings.h.
+// Defines the settings imagehash.* with their defaults and ranges, and checks lists of names.
 #include "pg/server/settings.h"
 
 #include "pg/server/libraries.h"
