@@ -5,7 +5,7 @@ namespace imagehash::tools {
 namespace {
 
 // How much of a code goes to what the classifier says. With few bits that is at the cost of the rough order
-// which everything else is found by (models/README.md, "Short codes").
+// which everything else is found by (docs/explanation/hashers.md, "Short codes").
 double kl_weight_of(int bits) {
     if (bits <= 64) return 0.03;
     return bits <= 128 ? 0.1 : 0.3;
