@@ -321,13 +321,13 @@ REVOKE ALL ON FUNCTION imagehash_index_check(regclass, boolean) FROM PUBLIC;
 
 CREATE FUNCTION imagehash_index_stats(
     index regclass, OUT version integer, OUT bits integer, OUT method text, OUT hashes bigint, OUT nulls bigint,
-    OUT dead bigint, OUT pending bigint, OUT tiers integer, OUT leaves bigint, OUT segments bigint,
-    OUT code_pages bigint, OUT null_pages bigint, OUT directory_pages bigint, OUT retired_pages bigint,
+    OUT dead bigint, OUT pending bigint, OUT tiers integer, OUT leaves bigint,
+    OUT code_pages bigint, OUT tid_pages bigint, OUT null_pages bigint, OUT directory_pages bigint, OUT retired_pages bigint,
     OUT empty_pages bigint, OUT fill double precision, OUT top10_read_fraction double precision)
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION imagehash_index_stats(regclass) IS
     'what a hamming index holds: format version, length and method of its hashes; entries: hashes (dead rows included until '
-    'vacuum), nulls, dead places, hashes not yet merged into a tier; tiers, their leaves and segments; pages of 8 kB by kind; '
+    'vacuum), nulls, dead places, hashes not yet merged into a tier; tiers and their leaves; pages of 8 kB by kind; '
     'how full the pages of hashes are, and the share of the hashes that a search for the 10 nearest reads (0 to 1, as measured '
     'when the tiers were built); reads the whole index';
 REVOKE ALL ON FUNCTION imagehash_index_stats(regclass) FROM PUBLIC;

@@ -58,18 +58,6 @@ size_t first_within(const int16_t *bounds, size_t count, int16_t limit) {
     return i;
 }
 
-size_t count_within(const int16_t *bounds, size_t count, int16_t limit) {
-    constexpr size_t kMost = 16384;  // a count fits its lane
-    size_t sum = 0;
-    for (size_t first = 0; first < count; first += kMost) {
-        const size_t end = std::min(count, first + kMost);
-        int16_t here = 0;
-        for (size_t i = first; i < end; i++) here = static_cast<int16_t>(here + (bounds[i] <= limit));
-        sum += static_cast<size_t>(here);
-    }
-    return sum;
-}
-
 size_t find_least(const uint16_t *distances, size_t count, size_t wanted, uint32_t *places) {
     uint64_t keys[kMostWanted];
     size_t kept = 0;

@@ -23,9 +23,6 @@ void rule_out(const uint16_t *distances, const int16_t *rmin, const int16_t *rma
 // The first i with bounds[i] <= limit; count where there is none.
 size_t first_within(const int16_t *bounds, size_t count, int16_t limit);
 
-// How many there are.
-size_t count_within(const int16_t *bounds, size_t count, int16_t limit);
-
 // Where the `wanted` least distances are (of equal ones the first), in ascending order. Returns how many: as
 // many as there are, if there are fewer. places[] has room for `wanted`, 0 < wanted <= kMostWanted.
 constexpr size_t kMostWanted = 64;

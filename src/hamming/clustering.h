@@ -2,7 +2,7 @@
 // triangle inequality.
 //
 // What decides is that a tight leaf takes no code farther from its centroid than a radius limit: a single
-// outlier would make a whole segment of the leaf unprunable. What no tight leaf takes goes to loose leaves,
+// outlier would make a whole part of the leaf unprunable. What no tight leaf takes goes to loose leaves,
 // which hold about a page of codes each. Exactness of a search depends on none of this: any leaf is right for
 // any code as long as the radius is true.
 //

@@ -9,7 +9,7 @@ CREATE TABLE codes (id int, category int, hash imagehash);
 INSERT INTO codes SELECT i, i % 10, picture(i, 64) FROM generate_series(1, 60000) i;
 INSERT INTO codes SELECT i, 0, NULL FROM generate_series(60001, 60100) i;
 CREATE INDEX codes_hash ON codes USING hamming (hash);
-SELECT tiers, leaves > 300 AS has_leaves, segments >= leaves AS has_segments, pending, dead < 6000 AS is_full, top10_read_fraction < 0.5 AS prunes
+SELECT tiers, leaves > 100 AS has_leaves, tid_pages > 0 AS has_tids, pending, dead < 6000 AS is_full, top10_read_fraction < 0.5 AS prunes
 FROM imagehash_index_stats('codes_hash');
 SELECT imagehash_index_check('codes_hash', true);
 VACUUM ANALYZE codes;

@@ -67,7 +67,7 @@ sub overwrite
 }
 
 # Blocks by what the pages are; the trailer is the last 24 bytes, the kind at 12 in it.
-my %kinds = (meta => 1, pending => 2, null => 3, code => 4, leaf => 5, segment => 6, root => 7);
+my %kinds = (meta => 1, pending => 2, null => 3, code => 4, leaf => 5, radius => 6, root => 7, tid => 8);
 my ($trailer, $kind_at, $words_at, $count_at, $id_at) = (8168, 8180, 8182, 8184, 8190);
 my %blocks;
 for my $block (0 .. $pages - 1)
@@ -78,15 +78,17 @@ for my $name (sort keys %kinds)
 {
 	ok($blocks{ $kinds{$name} }, "there is a $name page");
 }
-my ($code, $pending, $leaf, $segment, $root, $null) = map { $blocks{ $kinds{$_} }[0] } qw(code pending leaf segment root null);
+my ($code, $pending, $leaf, $radius, $root, $null, $tid) = map { $blocks{ $kinds{$_} }[0] } qw(code pending leaf radius root null tid);
+# A leaf page of codes of one word: centroids, then entries, first group and first TID of each.
+my ($entries_at, $group_at, $tid_at) = map { 64 + 336 * $_ } 8, 12, 16;
 
 # What no single page can tell: an entry that is gone, and one that points past the table. imagehash_index_check() can.
 my $check = q(SELECT imagehash_index_check('photo_h', heapallindexed => true));
-my $lost = overwrite($code, $trailer - 6, pack('vvv', 0xFFFF, 0xFFFF, 0));
-my $stray = overwrite($code, $trailer - 6, pack('vvv', 9, 0, 1));
+my $lost = overwrite($tid, $trailer - 6, pack('vvv', 0xFFFF, 0xFFFF, 0));
+my $stray = overwrite($tid, $trailer - 6, pack('vvv', 9, 0, 1));
 my $astray = overwrite($leaf, 64, pack('v', 0xFFFF));
 for my $case ([ $lost, qr/XX002: row \(\d+,\d+\) of table "photo" is missing from index "photo_h"/, 'a lost entry' ],
-	[ $stray, qr/XX002: index "photo_h" is corrupted at block $code/, 'an entry that points past the table' ],
+	[ $stray, qr/XX002: index "photo_h" is corrupted at block $tid/, 'an entry that points past the table' ],
 	[ $astray, qr/XX002: index "photo_h" is corrupted at block \d+/, 'a centroid that is not that of its codes' ],
 	[ $original, qr/^$/, 'a sound index' ])
 {
@@ -106,7 +108,7 @@ sub at { my ($block) = @_; return qr/XX002: index "photo_h" is corrupted at bloc
 my @damage = (
 	[ 'a meta page of another program', 0, 24, 'XXXX', at(0) ],
 	[ 'a newer version', 0, 28, pack('V', 99), qr/0A000: index "photo_h" has version 99 of the hamming format/ ],
-	[ 'the version before', 0, 28, pack('V', 2), qr/0A000: index "photo_h" has version 2 of the hamming format.*REINDEX the index/s ],
+	[ 'the version before', 0, 28, pack('V', 3), qr/0A000: index "photo_h" has version 3 of the hamming format.*REINDEX the index/s ],
 	[ 'a meta page with an odd length', 0, 32, pack('V', 65), at(0) ],
 	[ 'a meta page with a huge length', 0, 32, pack('V', 1 << 31), at(0) ],
 	[ 'a meta page with too many tiers', 0, 48, pack('V', 9), at(0) ],
@@ -123,11 +125,16 @@ my @damage = (
 	[ 'codes of an impossible length', $code, $words_at, pack('v', 60000), at($code) ],
 	[ 'more entries than fit', $pending, $count_at, pack('v', 577), at($pending) ],
 	[ 'fewer entries than the header says', $pending, $count_at, pack('v', 3), at($pending) ],
-	[ 'fewer entries than the directory says', $segment, 64 + 8, pack('v', 40000), at($segment) ],
-	[ 'a segment on a page past the end', $segment, 64, pack('V', 0xFFFFFFFF), at(0xFFFFFFFF) ],
-	[ 'a segment with impossible radii', $segment, 64 + 14, pack('v', 40000), at($segment) ],
-	[ 'a leaf with fewer entries than its segments', $leaf, 64 + 400 * 12, pack('V', 1), qr/^$|XX002/ ],
-	[ 'a tier of no tight leaves, and parts that begin past its end', 0, 56 + 56, pack('VVV', 0, 65535, 1 << 30), qr/^$/ ],
+	[ 'fewer codes than the directory says', $code, $count_at, pack('v', 8), at($code) ],
+	[ 'fewer TIDs than the header says', $tid, $count_at, pack('v', 3), at($tid) ],
+	[ 'TIDs of another use', $tid, 8176, pack('V', 77), at($tid) ],
+	[ 'radii that do not ascend', $radius, 64, pack('v', 64), at($root) ],
+	[ 'impossible radii', $radius, 64 + 2, pack('v', 40000), at($root) ],
+	[ 'fewer radii than groups', $radius, $count_at, pack('v', 3), at($radius) ],
+	[ 'a leaf with fewer entries than it has radii', $leaf, $entries_at, pack('V', 1), at($root) ],
+	[ 'a leaf with codes past the end', $leaf, $group_at, pack('V', 0xFFFFFFFF), at($leaf) ],
+	[ 'a leaf with TIDs past the end', $leaf, $tid_at, pack('V', 0xFFFFFFFF), at($leaf) ],
+	[ 'a tier of no tight leaves, and parts that begin past its end', 0, 56 + 64, pack('VVV', 0, 65535, 1 << 30), qr/^$/ ],
 	[ 'a leaf page with fewer leaves', $leaf, $count_at, pack('v', 3), at($leaf) ],
 	[ 'a root page that refers to itself', $root, 64 + 256, pack('V', $root), at($root) ],
 	[ 'a root page without references', $root, $count_at, pack('v', 0), at($root) ],
@@ -160,7 +167,7 @@ my @null_scans = (
 	[ 'nulls, index-only', "$index_only SELECT count(*) FROM photo WHERE h IS NULL" ],
 	[ 'nulls, bitmap', "$bitmap SELECT count(id) FROM photo WHERE h IS NULL" ]);
 my @impossible = ([ 0, 0, 0 ], [ 0, 1, 0 ], [ 0, 1, 292 ], [ 0, 1, 0x7FFF ], [ 0xFFFF, 0xFFFF, 1 ], [ 0, 60000, 1 ]);
-for my $where ([ 'code', $code, 3, \@scans ], [ 'pending', $pending, 2, \@scans ], [ 'null', $null, 5, \@null_scans ])
+for my $where ([ 'TID', $tid, 3, \@scans ], [ 'pending', $pending, 2, \@scans ], [ 'null', $null, 5, \@null_scans ])
 {
 	my ($kind, $block, $entry, $asked) = @$where;
 	for my $tid (@impossible)
@@ -200,7 +207,7 @@ for my $name (sort keys %kinds)
 	}
 }
 
-write_index(overwrite(0, 28, pack('V', 2)));
+write_index(overwrite(0, 28, pack('V', 3)));
 $node->start;
 $node->safe_psql('postgres', 'REINDEX INDEX photo_h');
 is($node->safe_psql('postgres', "$statements[0]"), $node->safe_psql('postgres', 'SELECT count(*) FROM photo'), 'REINDEX makes an index of the version before whole');

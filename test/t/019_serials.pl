@@ -22,7 +22,7 @@ my $path = $node->data_dir . '/' . $node->safe_psql('postgres', q(SELECT pg_rela
 my $next_serial_at = 24 + 5 * 4;    # in the meta page, block 0
 my ($serial_at, $kind_at) = (8176, 8180);
 
-# Serials of pages that have one: pending, code, centroid, segment and tier root pages.
+# Serials of pages that have one: pending, code, centroid, radius, tier root and TID pages.
 sub serials
 {
 	my ($pages) = @_;
@@ -30,7 +30,7 @@ sub serials
 	for my $block (1 .. length($pages) / 8192 - 1)
 	{
 		my $kind = unpack('v', substr($pages, $block * 8192 + $kind_at, 2));
-		push @serials, unpack('V', substr($pages, $block * 8192 + $serial_at, 4)) if grep { $_ == $kind } (2, 4, 5, 6, 7);
+		push @serials, unpack('V', substr($pages, $block * 8192 + $serial_at, 4)) if grep { $_ == $kind } (2, 4 .. 8);
 	}
 	return @serials;
 }

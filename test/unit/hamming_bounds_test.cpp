@@ -54,7 +54,7 @@ TEST(Bounds, RuleOutWhatIsBeyondTheRadius) {
     }
 }
 
-TEST(Bounds, FirstWithinAndHowMany) {
+TEST(Bounds, FirstWithin) {
     for (size_t count : {0, 1, 63, 64, 65, 200, 40000}) {
         const Leaves leaves(count);
         for (int16_t limit : {0, 3, 500, 1024}) {
@@ -62,8 +62,6 @@ TEST(Bounds, FirstWithinAndHowMany) {
             const auto found = std::find_if(leaves.rmin.begin(), leaves.rmin.end(), within);
             EXPECT_EQ(first_within(leaves.rmin.data(), count, limit),
                       static_cast<size_t>(found - leaves.rmin.begin()));
-            EXPECT_EQ(count_within(leaves.rmin.data(), count, limit),
-                      static_cast<size_t>(std::count_if(leaves.rmin.begin(), leaves.rmin.end(), within)));
         }
     }
 }

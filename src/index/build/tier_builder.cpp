@@ -54,9 +54,9 @@ static void report_done(const TierPlan &plan, int64 done) {
     if (plan.report_progress) pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
 }
 
-// 100 codes a leaf at a million, 400 at ten million: the directory grows slower than the data.
+// 300 codes a leaf at a million, 1200 at ten million: the directory grows slower than the data.
 static double codes_per_leaf(int64 rows) {
-    return 100 * Max(1.0, pow(static_cast<double>(rows) / 1e6, 0.6));
+    return 300 * Max(1.0, pow(static_cast<double>(rows) / 1e6, 0.6));
 }
 
 // --- sample and clustering ------------------------------------------------------------------------
@@ -154,7 +154,7 @@ static TierWriter *make_writer(const TierPlan &plan, int words, const uint64 *ce
 // Bytes that clustering, counts and directory of a tier take while it is sorted and written.
 static int64 tier_memory(int64 rows, int words, uint32 leaves) {
     int64 per_leaf = 4 * words * static_cast<int64>(sizeof(uint64)) + 64;
-    return leaves * per_leaf + rows / 32 * static_cast<int64>(sizeof(Segment));
+    return leaves * per_leaf + groups_for(rows) * 2 * static_cast<int64>(sizeof(int16));
 }
 
 static Tier build_clustered(const TierPlan &plan, RowStore *rows) {

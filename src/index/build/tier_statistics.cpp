@@ -146,27 +146,29 @@ static int distance_to(const uint64 *centroids, uint32 leaf, int words, const ui
                              reinterpret_cast<const uint8_t *>(query), words * 8);
 }
 
-// reached[r]: codes, or pages, whose bound is at most r.
+// reached[r]: codes, or pages of codes, whose bound is at most r.
 static void count_reach(const TierWriter &writer, const uint64 *query, int bits, double *codes,
                         double *pages) {
-    auto page_bound = static_cast<uint16 *>(palloc(sizeof(uint16) * Max(writer.refs_count, INT64CONST(1))));
-    std::fill(page_bound, page_bound + writer.refs_count, UINT16_MAX);
+    const int64 all_pages = writer.code_pages.count;
+    auto page_bound = static_cast<uint16 *>(palloc(sizeof(uint16) * Max(all_pages, INT64CONST(1))));
+    std::fill(page_bound, page_bound + all_pages, UINT16_MAX);
     std::fill(codes, codes + bits + 1, 0.0);
     std::fill(pages, pages + bits + 1, 0.0);
-    int64 page = 0;
+    const int16 *radii = writer.radii;
     for (uint32 l = 0; l < writer.written_leaves; l++) {
-        int d = distance_to(writer.written_centroids, l, writer.words, query);
-        int64 end =
-            l + 1 < writer.written_leaves ? writer.leaf_rows[l + 1].first_segment : writer.segments_count;
-        for (int64 s = writer.leaf_rows[l].first_segment; s < end; s++) {
-            const Segment &segment = writer.segments[s];
-            while (writer.refs[page].serial != segment.page.serial) page++;
-            int bound = Min(lower_bound(d, segment.rmin, segment.rmax), bits);
-            codes[bound] += segment.count;
-            page_bound[page] = static_cast<uint16>(Min(page_bound[page], bound));
+        const LeafRow &leaf = writer.leaf_rows[l];
+        const uint32 groups = groups_for(leaf.entries);
+        const int d = distance_to(writer.written_centroids, l, writer.words, query);
+        for (uint32 g = 0; g < groups; g++) {
+            const int rmax = g + 1 < groups ? radii[g + 1] : leaf.rmax;
+            const int bound = Min(lower_bound(d, radii[g], rmax), bits);
+            codes[bound] += Min(leaf.entries - g * hamming::kBlock, static_cast<uint32>(hamming::kBlock));
+            uint16 *page = &page_bound[(leaf.first_group + g) / writer.groups_per_page];
+            *page = static_cast<uint16>(Min(*page, bound));
         }
+        radii += groups;
     }
-    for (int64 p = 0; p < writer.refs_count; p++)
+    for (int64 p = 0; p < all_pages; p++)
         if (page_bound[p] <= bits) pages[page_bound[p]] += 1;
     for (int r = 1; r <= bits; r++) {
         codes[r] += codes[r - 1];
@@ -180,7 +182,7 @@ static void add_query(StatisticsSample *sample, int q, const TierWriter &writer,
     const int bits = sample->bits;
     const double share = 1.0 / sample->count;
     const double rows = static_cast<double>(sample->rows);
-    const double all_pages = static_cast<double>(Max(writer.refs_count, INT64CONST(1)));
+    const double all_pages = static_cast<double>(Max(writer.code_pages.count, INT64CONST(1)));
     count_reach(writer, sample->codes + q * sample->words, bits, codes, pages);
     int64 *within = sample->histograms + q * (bits + 1);
     for (int d = 1; d <= bits; d++) within[d] += within[d - 1];

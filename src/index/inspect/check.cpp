@@ -3,9 +3,8 @@
 // In the manner of contrib/amcheck: an ERROR names the first thing that is wrong; no answer is the good one.
 // It takes no lock that stops anybody from writing, and works on a standby.
 #include "index/inspect/open_index.h"
-#include "index/store/directory.h"
 #include "index/store/entry.h"
-#include "index/store/growing_array.h"
+#include "index/store/leaf_reader.h"
 #include "pg/server/as_owner.h"
 
 extern "C" {
@@ -67,6 +66,8 @@ static void check_entry(CheckState *state, BlockNumber block, int i, const ItemP
     if (is_heap && (offset < FirstOffsetNumber || offset > MaxHeapTuplesPerPage))
         report_corruption(state->index, block,
                           psprintf("Entry %d points to (%u,%u), which no table has.", i, heap_block, offset));
+    // A row was in the table before its entry was in the index; tables grow.
+    if (heap_block >= state->heap_blocks) state->heap_blocks = RelationGetNumberOfBlocks(state->heap);
     if (heap_block >= state->heap_blocks)
         report_corruption(state->index, block,
                           psprintf("Entry %d points to (%u,%u), and the table has %u blocks.", i, heap_block,
@@ -82,8 +83,6 @@ static void check_entry(CheckState *state, BlockNumber block, int i, const ItemP
 // Entries `start` to `stop` of a page that is locked.
 static void check_entries(CheckState *state, BlockNumber block, Page page, int start, int stop) {
     const int words = page_trailer(page)->words;
-    // A row was in the table before its entry was in the index.
-    state->heap_blocks = RelationGetNumberOfBlocks(state->heap);
     for (int i = start; i < stop; i++) {
         uint64 code[kMaxWords];
         if (words > 0 && tid_is_removed(page_tid(page, i))) continue;
@@ -92,75 +91,55 @@ static void check_entries(CheckState *state, BlockNumber block, Page page, int s
     }
 }
 
-// That the segment's codes are as far from the centroid as it says.
-static void check_radii(CheckState *state, BlockNumber block, Page page, const Segment &segment,
-                        const uint64 *centroid) {
-    const int words = page_trailer(page)->words;
-    for (int i = segment.start; i < segment.start + segment.count; i++) {
-        uint64 code[kMaxWords];
-        if (tid_is_removed(page_tid(page, i))) continue;
-        load_code(page_codes(page), words, i, code);
-        int d = hamming::distance(reinterpret_cast<const uint8_t *>(code),
-                                  reinterpret_cast<const uint8_t *>(centroid), words * 8);
-        if (d < segment.rmin || d > segment.rmax)
-            report_corruption(state->index, block,
-                              psprintf("Entry %d is at distance %d from its leaf's centroid, not %u to %u.",
-                                       i, d, segment.rmin, segment.rmax));
-    }
-}
-
 namespace {
 
-struct LeafCheck {
+struct TierCheck {
     CheckState *state;
-    Segment *segments;
-    int64 count, room;
+    const TierDirectory *directory;
+    LeafReader rows;
 };
 
 }  // namespace
 
-static void keep_segment(const Segment &segment, void *check_pointer) {
-    auto check = static_cast<LeafCheck *>(check_pointer);
-    make_room(&check->segments, check->count, &check->room);
-    check->segments[check->count++] = segment;
-}
-
-static void check_segment(CheckState *state, const Segment &segment, const uint64 *centroid) {
-    CHECK_FOR_INTERRUPTS();
-    Buffer buffer = read_ref(state->index, segment.page, kCodePage, state->meta.words());
-    Page page = BufferGetPage(buffer);
-    int stop = segment.start + segment.count;
-    if (stop > page_count(page))
-        report_corruption(
-            state->index, segment.page.block,
-            psprintf("The page has %d entries, and a segment ends at %d.", page_count(page), stop));
-    check_entries(state, segment.page.block, page, segment.start, stop);
-    if (centroid != nullptr) check_radii(state, segment.page.block, page, segment, centroid);
-    UnlockReleaseBuffer(buffer);
-}
-
-static void check_leaf(CheckState *state, const TierView &view, uint32 place, LeafCheck *check) {
-    const TierDirectory &leaves = *view.leaves;
+// That the code is as far from the centroid as its group and leaf say.
+static void check_radius(const TierCheck &check, uint32 leaf, uint32 entry, BlockNumber block, int place,
+                         const uint64 *code) {
+    const TierDirectory &directory = *check.directory;
+    if (directory.radii == nullptr) return;  // nothing is said
+    const uint32 group = directory.first_radius[leaf] + entry / hamming::kBlock;
+    const int least = directory.radii[group];
+    const int greatest =
+        group + 1 < directory.first_radius[leaf + 1] ? directory.radii[group + 1] : directory.rmax[leaf];
     uint64 centroid[kMaxWords];
-    load_code(leaves.centroids, leaves.words, static_cast<int>(place), centroid);
-    check->count = 0;
-    visit_segments(state->index, view.leaves, place, keep_segment, check);
-    int64 entries = 0;
-    for (int64 s = 0; s < check->count; s++) {
-        const Segment &segment = check->segments[s];
-        if (segment.rmin < leaves.rmin[place] || segment.rmax > leaves.rmax[place])
-            report_corruption(state->index, segment.page.block,
-                              psprintf("A segment has radii %u to %u, its leaf %d to %d.", segment.rmin,
-                                       segment.rmax, leaves.rmin[place], leaves.rmax[place]));
-        // Bounds that rule nothing out are no statement about radii.
-        bool bounded = segment.rmin > 0 || segment.rmax < leaves.bits;
-        check_segment(state, segment, bounded ? centroid : nullptr);
-        entries += segment.count;
+    load_code(directory.centroids, directory.words, static_cast<int>(leaf), centroid);
+    const int d = hamming::distance(reinterpret_cast<const uint8_t *>(code),
+                                    reinterpret_cast<const uint8_t *>(centroid), directory.words * 8);
+    if (d < least || d > greatest)
+        report_corruption(check.state->index, block,
+                          psprintf("Code %d is at distance %d from its leaf's centroid, not %d to %d.", place,
+                                   d, least, greatest));
+}
+
+static void check_leaf(TierCheck *check, uint32 leaf) {
+    CheckState *state = check->state;
+    for (uint32 entry = 0; entry < check->directory->entries[leaf]; entry++) {
+        uint64 code[kMaxWords];
+        ItemPointerData tid;
+        read_entry(&check->rows, leaf, entry, code, &tid);
+        if (tid_is_removed(&tid)) continue;
+        const EntryPlace place = place_of(*check->directory, leaf, entry);
+        check_entry(state, place.tid_page.block, place.tid, &tid, code, check->directory->words);
+        check_radius(*check, leaf, entry, place.code_page.block, place.code, code);
     }
-    if (entries != leaves.entries[place])
-        report_corruption(state->index, view.tier->root.block,
-                          psprintf("A leaf of %u entries has segments of " INT64_FORMAT ".",
-                                   leaves.entries[place], entries));
+}
+
+static void check_tier(CheckState *state, const TierDirectory *directory) {
+    auto check = static_cast<TierCheck *>(palloc(sizeof(TierCheck)));
+    check->state = state;
+    check->directory = directory;
+    start_reader(state->index, directory, &check->rows);
+    for (uint32 leaf = 0; leaf < directory->leaves; leaf++) check_leaf(check, leaf);
+    pfree(check);
 }
 
 static void count_ref(PageRef /* ref */, PageKind /* kind */, void *count) {
@@ -176,12 +155,10 @@ static void check_tiers(CheckState *state) {
                               psprintf("A tier of %u pages refers to " INT64_FORMAT ".",
                                        state->meta.tiers[t].pages, pages));
     }
-    Directory directory;
-    LeafCheck check = {state, nullptr, 0, 0};
-    make_directory(state->index, state->meta, load_tier, &directory);  // from the pages, not from memory
-    for (int t = 0; t < directory.tiers_count; t++)
-        for (uint32 place = 0; place < directory.tiers[t].leaves->leaves; place++)
-            check_leaf(state, directory.tiers[t], place, &check);
+    // From the pages, not from memory.
+    for (uint32 t = 0; t < state->meta.tiers_count; t++)
+        check_tier(state, load_tier(state->index, state->meta.tiers[t], state->meta.words(),
+                                    static_cast<int>(state->meta.bits)));
 }
 
 // What the meta page says is read like a scan reads it, and all other pages are looked at too.

@@ -12,7 +12,7 @@ namespace imagehash::index {
 namespace {
 
 struct Stats {
-    int64 pages[kTierRootPage + 1];  // in use, by kind
+    int64 pages[kTidPage + 1];  // in use, by kind
     int64 retired_pages;
     int64 empty_pages;
     int64 hashes;
@@ -30,8 +30,12 @@ static void count_entries(Page page, Stats *stats) {
     for (int i = 0; i < trailer->count; i++) alive += tid_is_valid(page_tid(page, i));
     stats->hashes += alive;
     stats->dead += trailer->count - alive;
-    stats->room += Layout::of_words(trailer->words).capacity;
     if (trailer->kind == kPendingPage) stats->pending += alive;
+}
+
+static int room_for_hashes(const PageTrailer *trailer) {
+    if (trailer->kind == kPendingPage) return Layout::of_words(trailer->words).capacity;
+    return trailer->kind == kCodePage ? groups_per_page(trailer->words) * hamming::kBlock : 0;
 }
 
 static void count_page(Page page, Stats *stats) {
@@ -46,7 +50,8 @@ static void count_page(Page page, Stats *stats) {
     }
     stats->pages[trailer->kind]++;
     if (trailer->kind == kNullPage) stats->nulls += trailer->count;
-    if (trailer->kind == kPendingPage || trailer->kind == kCodePage) count_entries(page, stats);
+    stats->room += room_for_hashes(trailer);
+    if (trailer->kind == kPendingPage || trailer->kind == kTidPage) count_entries(page, stats);
 }
 
 static Stats count_index(Relation index, const Meta &meta) {
@@ -65,7 +70,6 @@ namespace {
 
 struct Directories {
     int64 leaves;
-    int64 segments;
     double entries;
     double codes_at_ten;  // that a search for the ten nearest reads, on average
 };
@@ -77,7 +81,6 @@ static Directories describe_tiers(Relation index, const Meta &meta) {
     for (uint32 t = 0; t < meta.tiers_count; t++) {
         const Tier &tier = meta.tiers[t];
         sum.leaves += tier.leaves;
-        sum.segments += tier.segments;
         sum.entries += static_cast<double>(tier.entries);
         sum.codes_at_ten += read_statistics(index, tier).codes_at_rank[1] * static_cast<double>(tier.entries);
     }
@@ -110,10 +113,10 @@ IMAGEHASH_FUNCTION(imagehash_index_stats) {
         Int64GetDatum(stats.pending),
         Int32GetDatum(static_cast<int32>(meta.tiers_count)),
         Int64GetDatum(tiers.leaves),
-        Int64GetDatum(tiers.segments),
         Int64GetDatum(pages[index::kCodePage] + pages[index::kPendingPage]),
+        Int64GetDatum(pages[index::kTidPage]),
         Int64GetDatum(pages[index::kNullPage]),
-        Int64GetDatum(pages[index::kCentroidPage] + pages[index::kSegmentPage] + pages[index::kTierRootPage]),
+        Int64GetDatum(pages[index::kCentroidPage] + pages[index::kRadiusPage] + pages[index::kTierRootPage]),
         Int64GetDatum(stats.retired_pages),
         Int64GetDatum(stats.empty_pages),
         Float8GetDatum(stats.room > 0 ? static_cast<double>(stats.hashes) / static_cast<double>(stats.room)

@@ -6,6 +6,7 @@
 #include "index/store/options.h"
 #include "index/maintain/part_merge.h"
 #include "index/build/tier_builder.h"
+#include "index/store/leaf_reader.h"
 
 extern "C" {
 #include "utils/memutils.h"
@@ -69,7 +70,10 @@ static bool leaves_are_outgrown(const Meta &meta) {
 // in a list and parts of a share f, u / 2f wait on average in the smaller tiers and are rewritten, and f of
 // the tier.
 static int64 part_of_inserter(const Meta &meta) {
-    return static_cast<int64>(sqrt(0.5 * meta.pending_count * meta.tiers[0].code_pages)) + 1;
+    const Tier &largest = meta.tiers[0];
+    const double share =
+        static_cast<double>(pending_rows(meta)) / static_cast<double>(Max(largest.entries, INT64CONST(1)));
+    return static_cast<int64>(sqrt(0.5 * share) * largest.code_pages) + 1;
 }
 
 static bool choose_sources(const Meta &meta, MergeWhen when, uint32 limit, MergeSources *sources) {
@@ -86,31 +90,34 @@ static bool choose_sources(const Meta &meta, MergeWhen when, uint32 limit, Merge
     return true;
 }
 
-namespace {
+static void add_tier_page(PageRef ref, PageKind /* kind */, void *pages) {
+    add_page(static_cast<PageList *>(pages), ref);
+}
 
-// The pages of the sources, and those of them that have rows of a tier.
-struct TierPages {
-    PageList *all;
-    PageList codes;
-};
-
-}  // namespace
-
-static void add_tier_page(PageRef ref, PageKind kind, void *state) {
-    auto pages = static_cast<TierPages *>(state);
-    add_page(pages->all, ref);
-    if (kind == kCodePage) add_page(&pages->codes, ref);
+// Adds the live rows of a tier.
+static void copy_tier(Relation index, const Meta &meta, const Tier &tier, RowStore *rows) {
+    TierDirectory *directory = load_tier(index, tier, meta.words(), static_cast<int>(meta.bits));
+    auto reader = static_cast<LeafReader *>(palloc(sizeof(LeafReader)));
+    start_reader(index, directory, reader);
+    uint64 code[kMaxWords];
+    ItemPointerData tid;
+    for (uint32 leaf = 0; leaf < directory->leaves; leaf++)
+        for (uint32 entry = 0; entry < directory->entries[leaf]; entry++) {
+            read_entry(reader, leaf, entry, code, &tid);
+            if (tid_is_valid(&tid)) add_row(rows, code, &tid);
+        }
+    pfree(reader);
+    MemoryContextDelete(directory->context);
 }
 
 static void merge_whole(Relation index, const Meta &meta, const MergeSources &sources) {
     PageList retiring = {};
     RowStore *rows = make_row_store(meta.words(), maintenance_work_mem * INT64CONST(1024) / 2);
-    TierPages pages = {&retiring, {}};
     collect_pending(index, meta, sources, rows, &retiring);
-    for (uint32 t = sources.first_tier; t < meta.tiers_count; t++)
-        visit_tier_pages(index, meta.tiers[t], add_tier_page, &pages);
-    for (int64 c = 0; c < pages.codes.count; c++)
-        copy_rows(index, pages.codes.refs[c], kCodePage, meta.words(), rows);
+    for (uint32 t = sources.first_tier; t < meta.tiers_count; t++) {
+        visit_tier_pages(index, meta.tiers[t], add_tier_page, &retiring);
+        copy_tier(index, meta, meta.tiers[t], rows);
+    }
     Tier tier;
     if (rows->count > 0)
         tier = build_tier(

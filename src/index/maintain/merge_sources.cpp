@@ -27,10 +27,11 @@ static void close_page(Relation index, PageRef ref, int words) {
     UnlockReleaseBuffer(buffer);
 }
 
-void copy_rows(Relation index, PageRef ref, PageKind kind, int words, RowStore *rows) {
+// Adds the live rows of a page.
+static void copy_rows(Relation index, PageRef ref, int words, RowStore *rows) {
     CHECK_FOR_INTERRUPTS();
     PGAlignedBlock copy;  // the store may write files, so not under a lock
-    Buffer buffer = read_ref(index, ref, kind, words);
+    Buffer buffer = read_ref(index, ref, kPendingPage, words);
     memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
     UnlockReleaseBuffer(buffer);
     for (int i = 0; i < page_count(copy.data); i++) {
@@ -46,7 +47,7 @@ void collect_pending(Relation index, const Meta &meta, const MergeSources &sourc
     const int words = meta.words();
     for (uint32 p = 0; p < sources.pending_count; p++) close_page(index, meta.pending[p], words);
     for (uint32 p = 0; p < sources.pending_count; p++) {
-        copy_rows(index, meta.pending[p], kPendingPage, words, rows);
+        copy_rows(index, meta.pending[p], words, rows);
         add_page(retiring, meta.pending[p]);
     }
 }

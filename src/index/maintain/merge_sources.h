@@ -25,8 +25,6 @@ void add_page(PageList *list, PageRef ref);
 // Adds the rows of the pending pages, to which nobody adds from then on, and the pages to `retiring`.
 void collect_pending(Relation index, const Meta &meta, const MergeSources &sources, RowStore *rows,
                      PageList *retiring);
-// Adds the live rows of a page.
-void copy_rows(Relation index, PageRef ref, PageKind kind, int words, RowStore *rows);
 
 // In one WAL record the sources leave the index, `tier` enters it, and `largest` replaces the largest tier;
 // either may be null. Then the pages that have left are retired.

@@ -7,6 +7,7 @@
 #include "hamming/leaf_finder.h"
 #include "index/build/interruptible.h"
 #include "index/build/tier_writer.h"
+#include "index/store/leaf_reader.h"
 
 extern "C" {
 #include "utils/memutils.h"
@@ -103,11 +104,9 @@ struct TierReader {
     const uint32 *numbers;  // of its leaves in the largest tier; null: it is that tier
     uint32 leaf;
     uint32 end;  // of the leaves to be read
-    uint32 segment;
-    int entry;          // of the segment
-    BlockNumber block;  // that is in memory
-    int64 dead;         // entries met
-    PGAlignedBlock page;
+    uint32 entry;
+    int64 dead;  // entries met
+    LeafReader rows;
 };
 
 }  // namespace
@@ -118,57 +117,30 @@ static TierReader *read_leaves(const TierImage *image, const uint32 *numbers, ui
     reader->numbers = numbers;
     reader->leaf = first;
     reader->end = end;
-    reader->block = InvalidBlockNumber;
-    reader->segment = first < end ? image->leaves[first].first_segment : 0;
+    start_reader(image->index, image->directory, &reader->rows);
     return reader;
 }
 
-static void load_page(TierReader *reader, const Segment &segment) {
-    CHECK_FOR_INTERRUPTS();
+static uint64 key_of_row(const TierReader *reader, const Row &row) {
     const TierImage &image = *reader->image;
-    if (reader->block != segment.page.block) {
-        Buffer buffer = read_ref(image.index, segment.page, kCodePage, image.words);
-        memcpy(reader->page.data, BufferGetPage(buffer), BLCKSZ);
-        UnlockReleaseBuffer(buffer);
-        reader->block = segment.page.block;
-    }
-    if (segment.start + segment.count > page_count(reader->page.data))
-        report_corruption(image.index, segment.page.block,
-                          psprintf("The page has %d entries, and a segment ends at %d.",
-                                   page_count(reader->page.data), segment.start + segment.count));
-}
-
-static void load_row(const TierReader *reader, int place, Row *row) {
-    Page page = const_cast<char *>(reader->page.data);
-    const TierImage &image = *reader->image;
-    load_code(page_codes(page), image.words, place, row->code);
-    int radius = hamming::distance(reinterpret_cast<const uint8_t *>(row->code),
-                                   reinterpret_cast<const uint8_t *>(centroid_of(image, reader->leaf)),
-                                   image.words * 8);
-    row->key = key_of(reader->numbers == nullptr ? reader->leaf : reader->numbers[reader->leaf], radius);
-    row->tid = *page_tid(page, place);
+    const int radius = hamming::distance(reinterpret_cast<const uint8_t *>(row.code),
+                                         reinterpret_cast<const uint8_t *>(centroid_of(image, reader->leaf)),
+                                         image.words * 8);
+    return key_of(reader->numbers == nullptr ? reader->leaf : reader->numbers[reader->leaf], radius);
 }
 
 // The next live row.
 static bool next_of_tier(TierReader *reader, Row *row) {
-    while (reader->leaf < reader->end) {
-        if (reader->segment == end_of_segments(*reader->image, reader->leaf)) {
-            reader->leaf++;
-            continue;
-        }
-        const Segment &segment = reader->image->segments[reader->segment];
-        if (reader->entry == 0) load_page(reader, segment);
-        while (reader->entry < segment.count) {
-            int place = segment.start + reader->entry++;
-            if (tid_is_valid(page_tid(reader->page.data, place))) {
-                load_row(reader, place, row);
+    const TierDirectory &directory = *reader->image->directory;
+    for (; reader->leaf < reader->end; reader->leaf++, reader->entry = 0)
+        while (reader->entry < directory.entries[reader->leaf]) {
+            read_entry(&reader->rows, reader->leaf, reader->entry++, row->code, &row->tid);
+            if (tid_is_valid(&row->tid)) {
+                row->key = key_of_row(reader, *row);
                 return true;
             }
             reader->dead++;
         }
-        reader->segment++;
-        reader->entry = 0;
-    }
     return false;
 }
 
@@ -200,22 +172,21 @@ struct Part {
 
 }  // namespace
 
-// About so many pages, and such that no page has codes of the part and others. Empty where `pages` is 0.
+// About so many pages of codes, and such that no page has rows of the part and others. Empty where `pages` is
+// 0.
 static Part choose_part(const TierImage &largest, int64 pages) {
     const uint32 leaves = largest.tier.leaves;
     Part part = {0, 0};
     if (pages == 0) return part;
     if (largest.tier.next_leaf < leaves) part.first = largest.tier.next_leaf;
-    while (part.first > 0 && !leaf_starts_page(largest, part.first)) part.first--;
+    while (part.first > 0 && !leaf_starts_pages(largest, part.first)) part.first--;
+    uint32 seen_through = 0;
     int64 seen = 0;
-    BlockNumber page = InvalidBlockNumber;
     for (part.end = part.first; part.end < leaves; part.end++) {
-        if (seen >= pages && leaf_starts_page(largest, part.end)) break;
-        for (uint32 s = largest.leaves[part.end].first_segment; s < end_of_segments(largest, part.end); s++) {
-            if (largest.segments[s].page.block == page) continue;
-            page = largest.segments[s].page.block;
-            seen++;
-        }
+        if (seen >= pages && leaf_starts_pages(largest, part.end)) break;
+        const PageRange range = code_pages_of(*largest.directory, part.end);
+        seen += Max(range.end, seen_through) - Max(range.first, seen_through);
+        seen_through = Max(range.end, seen_through);
     }
     return part;
 }
@@ -256,7 +227,7 @@ static void add_source(LeafMerge *merge, TierReader *tier) {
     if (tier != nullptr)
         for (uint32 leaf = tier->leaf; leaf < tier->end; leaf++)
             merge->leaf_counts[tier->numbers == nullptr ? leaf : tier->numbers[leaf]] +=
-                tier->image->leaves[leaf].entries;
+                tier->image->directory->entries[leaf];
     read_next_row(merge, source);
 }
 
@@ -302,7 +273,7 @@ static Tier finish_large(LeafMerge *merge, int64 dead) {
     TierWriter *writer = merge->large;
     begin_leaves_up_to(merge, merge->part.end);
     share_leaves(writer, *merge->largest, merge->part.end, before.leaves);
-    Tier tier = finish_tier(writer, merge->largest->statistics);
+    Tier tier = finish_tier(writer, merge->largest->directory->statistics);
     tier.dead = Min(Max(before.dead - dead, INT64CONST(0)), tier.entries);
     tier.clustered_rows = before.clustered_rows;
     tier.radius_limit = before.radius_limit;
@@ -310,24 +281,30 @@ static Tier finish_large(LeafMerge *merge, int64 dead) {
     return tier;
 }
 
-static void retire_tier(const TierImage &image, PageList *retiring) {
-    for (int64 p = 0; p < image.pages_count; p++) add_page(retiring, image.pages[p]);
-    for (int64 r = 0; r < image.roots_count; r++) add_page(retiring, image.roots[r]);
+static void retire_directory(const TierImage &image, PageList *retiring) {
+    for (int64 p = 0; p < image.directory_pages_count; p++) add_page(retiring, image.directory_pages[p]);
 }
 
-// The largest tier's directory, and the pages of its part.
+// Pages that each leaf shares with the next are added once.
+static void retire_pages(const PageRef *refs, PageRange range, uint32 *retired_through, PageList *retiring) {
+    for (uint32 page = Max(range.first, *retired_through); page < range.end; page++)
+        add_page(retiring, refs[page]);
+    *retired_through = Max(*retired_through, range.end);
+}
+
+// The tier's directory, and the pages of a part.
 static void retire_part(const TierImage &image, Part part, PageList *retiring) {
-    const int64 directory = image.pages_count - image.tier.code_pages;
-    for (int64 p = 0; p < directory; p++) add_page(retiring, image.pages[p]);
-    for (int64 r = 0; r < image.roots_count; r++) add_page(retiring, image.roots[r]);
-    const uint32 end =
-        part.end < image.tier.leaves ? image.leaves[part.end].first_segment : image.tier.segments;
-    BlockNumber block = InvalidBlockNumber;
-    for (uint32 s = image.leaves[part.first].first_segment; s < end; s++) {
-        if (image.segments[s].page.block == block) continue;
-        block = image.segments[s].page.block;
-        add_page(retiring, image.segments[s].page);
+    const TierDirectory &directory = *image.directory;
+    uint32 codes = 0, tids = 0;
+    retire_directory(image, retiring);
+    for (uint32 leaf = part.first; leaf < part.end; leaf++) {
+        retire_pages(directory.code_pages, code_pages_of(directory, leaf), &codes, retiring);
+        retire_pages(directory.tid_pages, tid_pages_of(directory, leaf), &tids, retiring);
     }
+}
+
+static void retire_tier(const TierImage &image, PageList *retiring) {
+    retire_part(image, {0, image.tier.leaves}, retiring);
 }
 
 // Opens the sources and the writers.
@@ -366,7 +343,7 @@ void merge_by_leaves(Relation index, const Meta &meta, const MergeSources &sourc
     finish_codes(merge->small);
     Tier large, small;
     const bool any_small = merge->small->entries > 0;
-    if (any_small) small = finish_tier(merge->small, merge->largest->statistics);
+    if (any_small) small = finish_tier(merge->small, merge->largest->directory->statistics);
     if (merge->large != nullptr)
         large = finish_large(merge, merge->sources[merge->sources_count - 1].tier->dead);
     switch_over(index, sources, merge->large != nullptr ? &large : nullptr, any_small ? &small : nullptr,

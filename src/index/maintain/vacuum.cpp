@@ -1,8 +1,9 @@
 // VACUUM: takes out the entries of dead rows, retires pages that nothing refers to, notes pages that can be
 // reused.
 //
-// Pending and null pages are compacted in place, under their exclusive lock; on a tier's pages, where the
-// directory knows the places, a dead entry's TID is made invalid. Pages that the sweep has passed may get new
+// Pending and null pages are compacted in place, under their exclusive lock; on a tier's TID pages, where the
+// directory knows the places, a dead entry's TID is made invalid. A tier's other pages have nothing to be
+// changed and are not read. Pages that the sweep has passed may get new
 // entries, but none of the rows it is removing: those were in the index before it began. A merge would carry
 // a dead TID past the sweep, so the structure is locked.
 #include "index/maintain/vacuum.h"
@@ -24,6 +25,7 @@ struct Sweep {
     Meta meta;
     BlockNumber blocks;
     uint32 *serials;  // of the page that belongs at each block, 0 where none does
+    uint8 *kinds;     // of that page
     uint8 *tiers;     // that it belongs to
     // Of pages that had left the index when the sweep began: only the lock's holder takes any out.
     uint64 mark;
@@ -36,10 +38,11 @@ struct Sweep {
 
 }  // namespace
 
-static void expect_page(PageRef ref, PageKind /* kind */, void *state) {
+static void expect_page(PageRef ref, PageKind kind, void *state) {
     auto sweep = static_cast<Sweep *>(state);
     if (ref.block >= sweep->blocks) return;  // reported by who reads it
     sweep->serials[ref.block] = ref.serial;
+    sweep->kinds[ref.block] = static_cast<uint8>(kind);
     sweep->tiers[ref.block] = static_cast<uint8>(sweep->tier);
 }
 
@@ -50,6 +53,7 @@ static void expect_pages(Sweep *sweep) {
     sweep->blocks = RelationGetNumberOfBlocks(sweep->index);
     sweep->serials = static_cast<uint32 *>(
         palloc_extended(sizeof(uint32) * sweep->blocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    sweep->kinds = static_cast<uint8 *>(palloc_extended(sweep->blocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     sweep->tiers = static_cast<uint8 *>(palloc_extended(sweep->blocks, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (uint32 p = 0; p < sweep->meta.pending_count; p++)
         expect_page(sweep->meta.pending[p], kPendingPage, sweep);
@@ -127,6 +131,12 @@ static void sweep_null_page(Sweep *sweep, Buffer buffer) {
     note_null_page(sweep->index, block, has_room);
 }
 
+// Whether the index has a page there whose contents are for good: nobody takes it out meanwhile.
+static bool has_nothing_to_remove(const Sweep *sweep, BlockNumber block) {
+    return sweep->serials[block] != 0 && sweep->kinds[block] != kPendingPage &&
+           sweep->kinds[block] != kTidPage;
+}
+
 static void sweep_block(Sweep *sweep, BlockNumber block, BufferAccessStrategy strategy) {
     Buffer buffer = read_page(sweep->index, block, sweep->meta.words(), BUFFER_LOCK_EXCLUSIVE, strategy);
     Page page = BufferGetPage(buffer);
@@ -145,7 +155,7 @@ static void sweep_block(Sweep *sweep, BlockNumber block, BufferAccessStrategy st
     bool expected = serial == sweep->serials[block];
     bool orphan = !expected && static_cast<int32>(serial - sweep->meta.next_serial) < 0;
     if (expected && trailer->kind == kPendingPage) compact_page(sweep, buffer);
-    if (expected && trailer->kind == kCodePage) invalidate_dead(sweep, buffer, sweep->tiers[block]);
+    if (expected && trailer->kind == kTidPage) invalidate_dead(sweep, buffer, sweep->tiers[block]);
     UnlockReleaseBuffer(buffer);
     // Left behind by a merge that did not come to its end. Retired before the table's pages are cleaned: only
     // on retired pages do index-only scans not believe the visibility map.
@@ -184,12 +194,13 @@ static void sweep_index(IndexVacuumInfo *info, IndexBulkDeleteResult *result,
     expect_pages(sweep);
     for (BlockNumber block = kFirstBlock; block < sweep->blocks; block++) {
         pg::vacuum_delay();
-        sweep_block(sweep, block, info->strategy);
+        if (!has_nothing_to_remove(sweep, block)) sweep_block(sweep, block, info->strategy);
     }
     note_dead(sweep);
     result->num_pages = sweep->blocks;
     result->estimated_count = false;
     pfree(sweep->tiers);
+    pfree(sweep->kinds);
     pfree(sweep->serials);
     pfree(sweep);
 }

@@ -56,7 +56,7 @@ static void add_tier(Relation index, const Tier &tier, IndexFacts *facts) {
     facts->codes += codes;
     facts->pages += pages;
     facts->leaves += tier.leaves;
-    facts->directory_pages += tier.pages - tier.code_pages;
+    facts->directory_pages += tier.pages - tier.code_pages - tier.tid_pages;
     // Half of the bits is where most rows are; a tier that is read whole anyway has not looked.
     if (statistics.rows_in_radius[kRadiusSteps - 1] > 0) facts->measured_codes += codes;
     for (int i = 0; i < kRankSteps; i++) {

@@ -1,23 +1,21 @@
 // Rows in order of distance.
 //
 // The scan goes through the distances one by one, and serves the rows found at each. Before it serves those
-// at distance v, all segments with a bound below v are read; the bound is the least distance to the
-// query that a segment can hold. Walks through the directory read them (segment_walk.h). Segments for several
+// at distance v, all groups with a bound below v are read; the bound is the least distance to the
+// query that a group can hold. Walks through the directory read them (leaf_walk.h). Groups for several
 // distances are read in one walk where the next few rows need them anyway, by what is found so far, so that a
 // page that serves several distances is read once.
 //
-// Only rows up to a horizon are kept: the distance of the 64th nearest known so far. When the scan has
-// reached the horizon, a new band begins beyond it, with four times as many rows; each band ends between two
+// Only rows up to a horizon are kept: the distance of the 128th nearest known so far. When the scan has
+// reached the horizon, a new band begins beyond it, with eight times as many rows; each band ends between two
 // distances, so no row is lost or repeated. The horizon also falls when memory runs out. It never falls below
 // the distance that is being served, and rows at that distance are served page by page, so a million equal
 // hashes need no memory.
-//
-// When a third of all segments would be read anyway, they are read in one walk.
 #include "index/scan/ordered_scan.h"
 
 #include "hamming/bounds.h"
 #include "index/scan/arena.h"
-#include "index/scan/visit.h"
+#include "index/scan/tids.h"
 #include "pg/server/settings.h"
 
 extern "C" {
@@ -28,16 +26,16 @@ extern "C" {
 
 namespace imagehash::index {
 
-constexpr int64 kFirstBand = 64;
-constexpr int64 kBandGrowth = 4;
+constexpr int64 kFirstBand = 128;
+constexpr int64 kBandGrowth = 8;
 constexpr int64 kFewRows = 10;        // how many most searches ask for
-constexpr int kApproximateBands = 2;  // the first 320 rows, where an approximate answer is allowed
+constexpr int kApproximateBands = 1;  // the first 128 rows, where an approximate answer is allowed
 constexpr int32 kNone = -1;
 
 namespace {
 
 struct Candidate {
-    uint64 tid;
+    RowRef row;
     int32 next;
     bool all_visible;
 };
@@ -47,13 +45,12 @@ struct Candidate {
 struct OrderedScan {
     int done_through;  // distances up to this one are served; -1 at first
     int distance;      // at which rows are served now
-    int read_through;  // segments whose bound is this distance or less are read
+    int read_through;  // groups whose bound is this distance or less are read
     int horizon;
     int64 served;  // rows of the band
     int64 target;  // rows that the band is to have at least
     int bands;
     bool walking;    // there may be more pages of the walk
-    bool read_all;   // all up to the horizon is read in one walk
     int walk_limit;  // what leaves are opened for now
 
     int64 within;  // rows of the band up to the horizon
@@ -64,8 +61,6 @@ struct OrderedScan {
     int32 free;
 
     int16 *leaf_bounds;
-    int64 segments_read;
-    int64 next_look;  // at how many of them reading all is considered
 
     // By distance; set up to the length of the codes.
     int64 found[pg::kMaxBits + 1];  // rows of the band
@@ -133,7 +128,7 @@ static void add_candidate(const Found &row, void *state_pointer) {
     if (row.distance <= o->done_through || row.distance > o->horizon) return;
     int32 slot = take_slot(state);
     Candidate *candidate = &o->candidates[slot];
-    candidate->tid = pack_tid(&row.tid);
+    candidate->row = row.row;
     candidate->all_visible = row.all_visible;
     candidate->next = kNone;
     if (o->codes != nullptr)
@@ -169,10 +164,10 @@ static void bound_leaves(ScanState *state) {
         o->leaf_bounds[leaf] = Max(o->leaf_bounds[leaf], state->filter_bounds[leaf]);
 }
 
-// The distance through which the next few rows need the segments read: one row at first, then ten, then those
-// of the band. Distances that are needed anyway are read together, each page once.
+// The distance through which the next few rows need the groups read: ten rows at first, then those of the
+// band. Distances that are needed anyway are read together, each page once.
 static int distance_needed(const OrderedScan *o) {
-    int64 wanted = o->served >= kFewRows ? o->target : o->served > 0 ? kFewRows : 1;
+    const int64 wanted = o->served < kFewRows ? kFewRows : o->target;
     int64 found = 0;
     for (int d = o->done_through + 1; d <= o->horizon; d++) {
         found += o->found[d];
@@ -184,9 +179,9 @@ static int distance_needed(const OrderedScan *o) {
 // Where leaves are opened to by what is found now.
 static void set_walk_limit(ScanState *state) {
     OrderedScan *o = state->ordered;
-    if (!o->read_all && o->within == o->within_before) return;  // nothing new
+    if (o->within == o->within_before) return;  // nothing new
     o->within_before = o->within;
-    o->walk_limit = o->read_all ? o->horizon : distance_needed(o);
+    o->walk_limit = distance_needed(o);
 }
 
 static void start_walk(ScanState *state) {
@@ -195,15 +190,6 @@ static void start_walk(ScanState *state) {
     o->walking = true;
     o->within_before = -1;
     set_walk_limit(state);
-}
-
-// Once the horizon has had time to fall: whether most of what is left would be read anyway.
-static void consider_reading_all(ScanState *state) {
-    OrderedScan *o = state->ordered;
-    if (o->read_all || o->segments_read < o->next_look) return;
-    o->next_look = o->segments_read * 2;
-    const size_t leaves = state->directory.leaves;
-    o->read_all = hamming::count_within(o->leaf_bounds, leaves, static_cast<int16>(o->horizon)) * 3 >= leaves;
 }
 
 // Reads the walk's next page.
@@ -218,10 +204,8 @@ static void read_next_page(IndexScanDesc scan) {
         return;
     }
     visit_page(scan, *page, state->spec.query, &o->horizon, 0, add_candidate, state);
-    o->segments_read += page->segments;
     lower_horizon(state);
     if (only_some) return;
-    consider_reading_all(state);
     set_walk_limit(state);
 }
 
@@ -262,7 +246,7 @@ static void leave_out_far_leaves(ScanState *state) {
 // What gives a horizon soon: pending pages, which have no bound, and the leaves nearest to the query, of the
 // largest tier, which comes first.
 static void read_nearest_first(ScanState *state) {
-    uint32 nearest[SegmentWalk::kMostFirst];
+    uint32 nearest[LeafWalk::kMostFirst];
     size_t count = 0;
     if (state->ordered->done_through < 0 && state->directory.tiers_count > 0) {
         const TierView &view = state->directory.tiers[0];
@@ -278,15 +262,12 @@ static void start_band(ScanState *state) {
     o->distance = o->done_through + 1;
     o->horizon = state->spec.max_distance;
     o->read_through = o->done_through;
-    o->read_all = false;
     o->within = o->served = 0;
     const Size levels = state->meta.bits + 1;
     std::fill_n(o->found, levels, 0);
     std::fill_n(o->heads, levels, kNone);
     o->free = kNone;
     o->candidates_count = o->candidates_used = 0;
-    o->segments_read = 0;
-    o->next_look = static_cast<int64>(state->directory.segments) / 40 + 16;
     bound_leaves(state);
     if (pg::target_recall() < 1 && o->bands < kApproximateBands) leave_out_far_leaves(state);
     state->walk.begin(&state->directory, &state->meta, state->query_distances, o->leaf_bounds,
@@ -333,28 +314,37 @@ static bool find_candidate(IndexScanDesc scan) {
     return true;
 }
 
-bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
+// Hands out the candidate; false where its row is not there any more, or not wanted.
+static bool take_candidate(IndexScanDesc scan, ItemPointer tid) {
     ScanState *state = scan_state(scan);
     OrderedScan *o = state->ordered;
-    if (o->distance > state->spec.max_distance) return false;
-    MemoryContext old = MemoryContextSwitchTo(state->context);
-    bool found = find_candidate(scan);
-    MemoryContextSwitchTo(old);
-    if (!found) return false;
-    int32 slot = o->heads[o->distance];
-    const Candidate &candidate = o->candidates[slot];
-    o->heads[o->distance] = candidate.next;
-    unpack_tid(candidate.tid, tid);
-    state->row_all_visible = candidate.all_visible;
+    const int32 slot = o->heads[o->distance];
+    RowRef row = o->candidates[slot].row;
+    bool all_visible = o->candidates[slot].all_visible;
+    o->heads[o->distance] = o->candidates[slot].next;
+    free_slot(o, slot);
+    if (fetch_tids(scan, &row, &all_visible, nullptr, 1) == 0) return false;
+    unpack_tid(row, tid);
+    state->row_all_visible = all_visible;
     if (o->codes != nullptr) {
         memcpy(o->row_code, o->codes + static_cast<Size>(slot) * state->layout.words,
                state->layout.words * sizeof(uint64));
         state->row_code = o->row_code;
     }
-    *distance = o->distance;
     o->served++;
-    free_slot(o, slot);
     return true;
+}
+
+bool next_in_order(IndexScanDesc scan, ItemPointer tid, int *distance) {
+    ScanState *state = scan_state(scan);
+    OrderedScan *o = state->ordered;
+    if (o->distance > state->spec.max_distance) return false;
+    MemoryContext old = MemoryContextSwitchTo(state->context);
+    bool found = false;
+    while (!found && find_candidate(scan)) found = take_candidate(scan, tid);
+    MemoryContextSwitchTo(old);
+    *distance = o->distance;
+    return found;
 }
 
 }  // namespace imagehash::index

@@ -11,7 +11,7 @@
 #include "index/scan/arena.h"
 #include "index/scan/ordered_scan.h"
 #include "index/scan/stray_rows.h"
-#include "index/scan/visit.h"
+#include "index/scan/tids.h"
 #include "index/store/directory_cache.h"
 #include "index/store/entry.h"
 
@@ -129,7 +129,7 @@ static void start_scan(IndexScanDesc scan) {
     state->next_null_block = kFirstBlock;
     state->blocks = RelationGetNumberOfBlocks(scan->indexRelation);
     MemoryContext old = MemoryContextSwitchTo(state->context);
-    state->rows = static_cast<ItemPointer>(palloc(sizeof(ItemPointerData) * kMaxEntries));
+    state->rows = static_cast<RowRef *>(palloc(sizeof(RowRef) * kMaxEntries));
     state->rows_visible = static_cast<bool *>(palloc(kMaxEntries));
     state->rows_codes =
         scan->xs_want_itup
@@ -150,7 +150,7 @@ static void start_scan(IndexScanDesc scan) {
 static void keep_row(const Found &found, void *state_pointer) {
     auto state = static_cast<ScanState *>(state_pointer);
     int i = state->rows_count++;
-    state->rows[i] = found.tid;
+    state->rows[i] = found.row;
     state->rows_visible[i] = found.all_visible;
     if (state->rows_codes != nullptr && found.code != nullptr)
         load_code(found.code, state->layout.words, found.position,
@@ -164,7 +164,7 @@ static void read_null_page(IndexScanDesc scan, BlockNumber block) {
     pg::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, page);
     if (!PageIsNew(page) && page_trailer(page)->kind == kNullPage)
         for (int i = 0; i < page_count(page); i++)
-            keep_row({*page_tid(page, i), false, 0, nullptr, 0}, state);
+            keep_row({row_with_tid(page_tid(page, i)), false, 0, nullptr, 0}, state);
     UnlockReleaseBuffer(buffer);
 }
 
@@ -179,13 +179,16 @@ static bool next_page(IndexScanDesc scan) {
     while (state->rows_count == 0) {
         CHECK_FOR_INTERRUPTS();
         const PageRuns *page = state->phase == Phase::unordered ? state->walk.next_page(threshold) : nullptr;
-        if (page != nullptr)
+        if (page != nullptr) {
             visit_page(scan, *page, filtered ? spec.filters[0].code : no_code, &threshold, 1, keep_row,
                        state);
-        else if (state->phase == Phase::nulls && state->next_null_block < state->blocks)
+            state->rows_count =
+                fetch_tids(scan, state->rows, state->rows_visible, state->rows_codes, state->rows_count);
+        } else if (state->phase == Phase::nulls && state->next_null_block < state->blocks) {
             read_null_page(scan, state->next_null_block++);
-        else
+        } else {
             return false;
+        }
     }
     return true;
 }
@@ -194,7 +197,7 @@ static bool next_unordered(IndexScanDesc scan, ItemPointer tid) {
     ScanState *state = scan_state(scan);
     if (state->rows_next == state->rows_count && !next_page(scan)) return false;
     int i = state->rows_next++;
-    *tid = state->rows[i];
+    unpack_tid(state->rows[i], tid);
     check_row(scan, tid);
     state->row_all_visible = state->rows_visible[i];
     if (state->rows_codes != nullptr) state->row_code = state->rows_codes + i * state->layout.words;
@@ -338,14 +341,16 @@ bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
 int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap) {
     ScanState *state = scan_state(scan);
     if (state->phase == Phase::start) start_scan(scan);
+    ItemPointerData tids[kMaxEntries];
     int64 count = 0;
     for (;;) {
         while (next_page(scan)) {
             for (int i = 0; i < state->rows_count; i++) {
-                check_row(scan, &state->rows[i]);
-                state->rows[i] = row_tid(&state->rows[i]);
+                unpack_tid(state->rows[i], &tids[i]);
+                check_row(scan, &tids[i]);
+                tids[i] = row_tid(&tids[i]);
             }
-            tbm_add_tuples(bitmap, state->rows, state->rows_count, state->spec.recheck);
+            tbm_add_tuples(bitmap, tids, state->rows_count, state->spec.recheck);
             count += state->rows_count;
         }
         if (state->phase == Phase::nulls || !state->nulls_come_later) return count;

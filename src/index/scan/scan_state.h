@@ -1,8 +1,9 @@
 // The state of an index scan, which the files of this room share.
 #pragma once
 
+#include "index/scan/leaf_walk.h"
+#include "index/scan/row_ref.h"
 #include "index/scan/search_spec.h"
-#include "index/scan/segment_walk.h"
 #include "index/store/directory.h"
 
 namespace imagehash::index {
@@ -24,7 +25,7 @@ struct ScanState {
     uint16 *query_distances;   // of the leaves' centroids to the query
     int16 *filter_bounds;      // of each leaf: 0, or kNever where the filters rule it out
     uint16 *filter_distances;  // of the leaves' centroids to the first filter; null without filters
-    SegmentWalk walk;
+    LeafWalk walk;
     OrderedScan *ordered;
     BlockNumber next_null_block;
     BlockNumber blocks;
@@ -32,7 +33,7 @@ struct ScanState {
     BlockNumber heap_blocks;  // that the table has at least
 
     // Rows of the page that was read last, in no order.
-    ItemPointer rows;
+    RowRef *rows;  // TIDs by the time they are handed out
     bool *rows_visible;
     uint64 *rows_codes;  // row-major; where the scan returns the hash
     int rows_count;

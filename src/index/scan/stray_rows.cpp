@@ -8,15 +8,10 @@ extern "C" {
 
 namespace imagehash::index {
 
-static bool has_tids(Page page) {
-    if (PageIsNew(page)) return false;
-    const int kind = page_trailer(page)->kind;
-    return kind == kPendingPage || kind == kCodePage || kind == kNullPage;
-}
-
 // The entry of the page that has the TID, or -1.
 static int find_entry(Page page, const ItemPointerData *stored) {
-    for (int i = 0; has_tids(page) && i < page_count(page); i++)
+    if (PageIsNew(page) || !has_tids(page_trailer(page)->kind)) return -1;
+    for (int i = 0; i < page_count(page); i++)
         if (memcmp(page_tid(page, i), stored, sizeof *stored) == 0) return i;
     return -1;
 }

@@ -1,5 +1,5 @@
-// A page is locked for sharing while its entries are looked at: those within the threshold, as the kernel
-// finds them, that pass the filters are handed out one by one.
+// Entries within the threshold, as the kernel finds them, that pass the filters are handed out one by one,
+// while the page is open.
 #include "index/scan/visit.h"
 
 extern "C" {
@@ -22,73 +22,80 @@ struct PageVisit {
 
 }  // namespace
 
-static bool passes(const PageVisit &visit, int position, const ItemPointerData *tid) {
-    const SearchSpec &spec = visit.state->spec;
-    if (!passes_filters(spec, visit.first_filter, page_codes(visit.page), visit.state->layout.words,
-                        position))
-        return false;
-    return passes_methods(spec, tid_method_unknown(tid));
+bool is_all_visible(IndexScanDesc scan, Page page, const ItemPointerData *row) {
+    if (!scan->xs_want_itup || page_trailer(page)->retired != 0) return false;
+    return VM_ALL_VISIBLE(scan->heapRelation, ItemPointerGetBlockNumberNoCheck(row),
+                          &scan_state(scan)->visibility_map);
 }
 
-// An entry is on the page while the page is locked, so vacuum has not yet come by here, nor cleaned the row
-// from the table after that: if the visibility map says all see the row, they do. That of a retired page may
-// be cleaned.
-static bool is_all_visible(const PageVisit &visit, const ItemPointerData *row) {
-    if (!visit.scan->xs_want_itup || page_trailer(visit.page)->retired != 0) return false;
-    return VM_ALL_VISIBLE(visit.scan->heapRelation, ItemPointerGetBlockNumberNoCheck(row),
-                          &visit.state->visibility_map);
+static bool passes(const PageVisit &visit, int position) {
+    return passes_filters(visit.state->spec, visit.first_filter, page_codes(visit.page),
+                          visit.state->layout.words, position);
 }
 
-static int block_start(int entry) {
-    return entry / hamming::kBlock * hamming::kBlock;
+// Those of a group that is not full are the first ones.
+static size_t find_hits(const PageVisit &visit, int start, int stop, int threshold, hamming::Hit *hits) {
+    const int words = visit.state->layout.words;
+    return hamming::best_kernel().scan(page_codes(visit.page) + start * words, stop - start, words,
+                                       visit.query, threshold, hits);
 }
 
-// The kernel reads whole blocks of eight; the entries before a run belong to others.
-static void visit_run(const PageVisit &visit, int start, int stop, int threshold) {
+static void visit_run(const PageVisit &visit, int tier, const Run &run, int threshold) {
     hamming::Hit hits[kMaxEntries];
-    const int words = visit.state->layout.words, first = block_start(start);
-    size_t n = hamming::best_kernel().scan(page_codes(visit.page) + first * words, stop - first, words,
-                                           visit.query, threshold, hits);
+    const size_t n = find_hits(visit, run.start, run.stop, threshold, hits);
     for (size_t k = 0; k < n; k++) {
-        int position = first + hits[k].position;
-        if (position < start) continue;
-        const ItemPointerData *tid = page_tid(visit.page, position);
-        if (tid_is_removed(tid) || !passes(visit, position, tid)) continue;
-        ItemPointerData row = row_tid(tid);
-        Found found;
-        found.tid = *tid;
-        found.all_visible = is_all_visible(visit, &row);
-        found.distance = hits[k].distance;
-        found.code = page_codes(visit.page);
-        found.position = position;
+        const int position = run.start + hits[k].position;
+        if (!passes(visit, position)) continue;
+        const Found found = {row_of_tier(tier, run.tid + hits[k].position), false, hits[k].distance,
+                             page_codes(visit.page), position};
         visit.visit(found, visit.visitor_state);
     }
+}
+
+static void visit_pending(const PageVisit &visit, int threshold) {
+    hamming::Hit hits[kMaxEntries];
+    const size_t n = find_hits(visit, 0, page_count(visit.page), threshold, hits);
+    for (size_t k = 0; k < n; k++) {
+        const int position = hits[k].position;
+        const ItemPointerData *tid = page_tid(visit.page, position);
+        if (!passes(visit, position) || !passes_methods(visit.state->spec, tid_method_unknown(tid))) continue;
+        const ItemPointerData row = row_tid(tid);
+        const Found found = {row_with_tid(tid), is_all_visible(visit.scan, visit.page, &row),
+                             hits[k].distance, page_codes(visit.page), position};
+        visit.visit(found, visit.visitor_state);
+    }
+}
+
+static void visit_code_page(PageVisit *visit, const PageRuns &runs, const int *threshold) {
+    Relation index = visit->scan->indexRelation;
+    const CodePage page = open_code_page(index, runs.page);
+    visit->page = page.page;
+    int codes = 0;
+    for (int r = 0; r < runs.count; r++) {
+        const Run &run = runs.runs[r];
+        codes = Max(codes, run.stop);
+        if (run.bound <= *threshold) visit_run(*visit, runs.tier, run, *threshold);
+    }
+    // What was found on a page that is not the one that is meant goes with the error.
+    close_code_page(index, runs.page, visit->state->layout.words, codes, page);
 }
 
 void visit_page(IndexScanDesc scan, const PageRuns &runs, const uint64 *query, const int *threshold,
                 int first_filter, FoundVisitor visit_found, void *visitor_state) {
     ScanState *state = scan_state(scan);
-    // Horizons fall: a page none of whose runs matters any more is not read.
-    bool wanted = runs.whole;
-    for (int r = 0; r < runs.count; r++) wanted = wanted || runs.runs[r].bound <= *threshold;
-    if (!wanted) return;
-
-    Buffer buffer =
-        read_ref(scan->indexRelation, runs.page, runs.whole ? kPendingPage : kCodePage, state->layout.words);
-    Page page = BufferGetPage(buffer);
-    pg::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, page);
-    PageVisit visit = {scan, state, page, query, first_filter, visit_found, visitor_state};
-    const int entries = page_count(page);
-    if (runs.whole) visit_run(visit, 0, entries, *threshold);
-    for (int r = 0; r < runs.count; r++) {
-        const Run &run = runs.runs[r];
-        if (run.stop > entries)
-            report_corruption(
-                scan->indexRelation, runs.page.block,
-                psprintf("The page has %d entries, and a segment ends at %d.", entries, run.stop));
-        if (run.bound <= *threshold) visit_run(visit, run.start, run.stop, *threshold);
+    PageVisit visit = {scan, state, nullptr, query, first_filter, visit_found, visitor_state};
+    if (runs.whole) {
+        Buffer buffer = read_ref(scan->indexRelation, runs.page, kPendingPage, state->layout.words);
+        visit.page = BufferGetPage(buffer);
+        pg::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, visit.page);
+        visit_pending(visit, *threshold);
+        UnlockReleaseBuffer(buffer);
+        return;
     }
-    UnlockReleaseBuffer(buffer);
+    // Horizons fall: a page none of whose runs matters any more is not read.
+    bool wanted = false;
+    for (int r = 0; r < runs.count; r++) wanted = wanted || runs.runs[r].bound <= *threshold;
+    if (wanted) visit_code_page(&visit, runs, threshold);
 }
 
 }  // namespace imagehash::index

@@ -1,5 +1,5 @@
-// A directory is read top down: tier root pages refer to centroid pages and segment pages. Each number that
-// leads to another place is checked as it is read.
+// A directory is read top down: tier root pages refer to all others. Each number that leads to another place
+// is checked as it is read.
 #include "index/store/directory.h"
 
 extern "C" {
@@ -12,9 +12,10 @@ LeafColumns leaf_columns(Page page, int words) {
     const int capacity = leaf_capacity(words);
     LeafColumns columns;
     char *end_of_centroids = page + kCodesOffset + capacity * words * sizeof(uint64);
-    columns.first_segment = reinterpret_cast<uint32 *>(end_of_centroids);
-    columns.entries = columns.first_segment + capacity;
-    columns.rmin = reinterpret_cast<uint16 *>(columns.entries + capacity);
+    columns.entries = reinterpret_cast<uint32 *>(end_of_centroids);
+    columns.first_group = columns.entries + capacity;
+    columns.first_tid = columns.first_group + capacity;
+    columns.rmin = reinterpret_cast<uint16 *>(columns.first_tid + capacity);
     columns.rmax = columns.rmin + capacity;
     return columns;
 }
@@ -23,29 +24,37 @@ LeafColumns leaf_columns(Page page, int words) {
 
 namespace {
 
-// Goes through the chain of tier root pages; stops after `limit` references.
+// Goes through the chain of tier root pages.
 struct RootWalk {
     Relation index;
     const Tier *tier;
     const Root *first;  // which says what kind each reference is of
-    uint32 limit;
-    bool roots;  // are visited too
+    bool roots;         // are visited too
     RefVisitor visit;
     void *state;
 };
 
 }  // namespace
 
-static PageKind kind_of_ref(const Root &root, uint32 number) {
+static PageKind kind_of_ref(const RootWalk &walk, uint32 number) {
+    const Root &root = *walk.first;
     if (number < root.centroid_pages) return kCentroidPage;
-    return number < root.centroid_pages + root.segment_pages ? kSegmentPage : kCodePage;
+    number -= root.centroid_pages;
+    if (number < root.radius_pages) return kRadiusPage;
+    return number - root.radius_pages < walk.tier->code_pages ? kCodePage : kTidPage;
+}
+
+// References that the tier should have.
+static uint32 count_of_refs(const Root &root, const Tier &tier) {
+    return root.centroid_pages + root.radius_pages + tier.code_pages + tier.tid_pages;
 }
 
 static void walk_roots(const RootWalk &walk) {
     PageRef ref = walk.tier->root;
+    const uint32 limit = count_of_refs(*walk.first, *walk.tier);
     uint32 number = 0;
     // Every tier root page but the last is full, so the tier's number of pages ends the walk of any chain.
-    while (ref.block != 0 && number < walk.limit) {
+    while (ref.block != 0 && number < limit) {
         CHECK_FOR_INTERRUPTS();
         if (walk.roots) walk.visit(ref, kTierRootPage, walk.state);
         Buffer buffer = read_ref(walk.index, ref, kTierRootPage, kAnyWords);
@@ -55,14 +64,14 @@ static void walk_roots(const RootWalk &walk) {
         if (count == 0 || (next.block != 0 && count < kRefsPerPage))
             report_corruption(walk.index, ref.block,
                               psprintf("The tier root page has %d references.", count));
-        for (int i = 0; i < count && number < walk.limit; i++, number++)
-            walk.visit(root_refs(page)[i], kind_of_ref(*walk.first, number), walk.state);
+        for (int i = 0; i < count && number < limit; i++, number++)
+            walk.visit(root_refs(page)[i], kind_of_ref(walk, number), walk.state);
         UnlockReleaseBuffer(buffer);
         ref = next;
     }
-    if (number < walk.limit)
+    if (number < limit)
         report_corruption(walk.index, walk.tier->root.block,
-                          psprintf("The tier has %u references, not %u.", number, walk.limit));
+                          psprintf("The tier has %u references, not %u.", number, limit));
 }
 
 static Root read_root(Relation index, const Tier &tier) {
@@ -78,24 +87,22 @@ TierStatistics read_statistics(Relation index, const Tier &tier) {
 
 void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *state) {
     Root root = read_root(index, tier);
-    walk_roots({index, &tier, &root, root.centroid_pages + root.segment_pages + tier.code_pages, true, visit,
-                state});
+    walk_roots({index, &tier, &root, true, visit, state});
 }
 
 // --- leaves ---------------------------------------------------------------------------------------
 
 namespace {
 
+// Where the references of each kind go.
 struct RefLists {
-    PageRef *centroid_pages;
-    PageRef *segment_pages;
+    PageRef *of_kind[kTidPage + 1];
 };
 
 }  // namespace
 
 static void keep_ref(PageRef ref, PageKind kind, void *lists_pointer) {
-    auto lists = static_cast<RefLists *>(lists_pointer);
-    *(kind == kCentroidPage ? lists->centroid_pages : lists->segment_pages)++ = ref;
+    *static_cast<RefLists *>(lists_pointer)->of_kind[kind]++ = ref;
 }
 
 // An array that belongs to the directory.
@@ -120,56 +127,122 @@ static void load_leaf_page(Relation index, PageRef ref, uint32 first, uint32 cou
            TYPEALIGN(hamming::kBlock, count) * directory->words * sizeof(uint64));
     memcpy(directory->rmin + first, columns.rmin, count * sizeof(uint16));
     memcpy(directory->rmax + first, columns.rmax, count * sizeof(uint16));
-    memcpy(directory->first_segment + first, columns.first_segment, count * sizeof(uint32));
     memcpy(directory->entries + first, columns.entries, count * sizeof(uint32));
+    memcpy(directory->first_group + first, columns.first_group, count * sizeof(uint32));
+    memcpy(directory->first_tid + first, columns.first_tid, count * sizeof(uint32));
     UnlockReleaseBuffer(buffer);
 }
 
-static void check_leaves(Relation index, const TierDirectory &directory, const PageRef *centroid_pages) {
-    for (uint32 i = 0; i < directory.leaves; i++) {
-        uint32 first = directory.first_segment[i], end = directory.first_segment[i + 1];
-        int rmin = directory.rmin[i], rmax = directory.rmax[i];
-        if (first <= end && end <= directory.segments && 0 <= rmin && rmin <= rmax && rmax <= directory.bits)
-            continue;
-        report_corruption(index, centroid_pages[i / leaf_capacity(directory.words)].block,
-                          psprintf("Leaf %u has segments %u to %u of %u, and radii %d to %d.", i, first, end,
-                                   directory.segments, rmin, rmax));
+static void load_radius_page(Relation index, PageRef ref, uint32 first, uint32 count, int16 *radii) {
+    Buffer buffer = read_ref(index, ref, kRadiusPage, kAnyWords);
+    Page page = BufferGetPage(buffer);
+    if (static_cast<uint32>(page_count(page)) != count)
+        report_corruption(index, ref.block,
+                          psprintf("The page has %d radii, not %u.", page_count(page), count));
+    memcpy(radii + first, page + kCodesOffset, count * sizeof(int16));
+    UnlockReleaseBuffer(buffer);
+}
+
+// Whether the leaf's radii ascend from its least to its greatest.
+static bool radii_are_in_order(const TierDirectory &directory, uint32 leaf) {
+    const int16 *radii = directory.radii + directory.first_radius[leaf];
+    int before = directory.rmin[leaf];
+    for (uint32 g = 0; g < groups_of_leaf(directory, leaf); g++) {
+        if (radii[g] < before) return false;
+        before = radii[g];
     }
+    return before <= directory.rmax[leaf];
+}
+
+// Counts the groups, and checks that every leaf lies within the tier's pages.
+static void check_leaves(Relation index, const Tier &tier, TierDirectory *directory,
+                         const PageRef *centroid_pages) {
+    const uint64 groups = static_cast<uint64>(tier.code_pages) * directory->groups_per_page;
+    const uint64 tids = static_cast<uint64>(tier.tid_pages) * kTidsPerPage;
+    uint64 counted = 0;
+    for (uint32 i = 0; i < directory->leaves; i++) {
+        const uint64 entries = directory->entries[i], own_groups = groups_for(entries);
+        const int rmin = directory->rmin[i], rmax = directory->rmax[i];
+        directory->first_radius[i] = static_cast<uint32>(counted);
+        counted += own_groups;
+        if (counted <= directory->groups && 0 <= rmin && rmin <= rmax && rmax <= directory->bits &&
+            (entries == 0 ||
+             (directory->first_group[i] + own_groups <= groups && directory->first_tid[i] + entries <= tids)))
+            continue;
+        report_corruption(
+            index, centroid_pages[i / leaf_capacity(directory->words)].block,
+            psprintf("Leaf %u has " UINT64_FORMAT " entries from group %u and TID %u on, and "
+                     "radii %d to %d.",
+                     i, entries, directory->first_group[i], directory->first_tid[i], rmin, rmax));
+    }
+    if (counted != directory->groups)
+        report_corruption(
+            index, tier.root.block,
+            psprintf("The leaves have " UINT64_FORMAT " groups, not %u.", counted, directory->groups));
+    directory->first_radius[directory->leaves] = directory->groups;
+}
+
+static void load_radii(Relation index, const Tier &tier, const PageRef *radius_pages,
+                       TierDirectory *directory) {
+    directory->radii = make_array<int16>(directory, directory->groups);
+    for (uint32 first = 0; first < directory->groups; first += kRadiiPerPage) {
+        CHECK_FOR_INTERRUPTS();
+        load_radius_page(index, *radius_pages++, first,
+                         Min(static_cast<uint32>(kRadiiPerPage), directory->groups - first),
+                         directory->radii);
+    }
+    for (uint32 leaf = 0; leaf < directory->leaves; leaf++)
+        if (!radii_are_in_order(*directory, leaf))
+            report_corruption(index, tier.root.block,
+                              psprintf("The radii of leaf %u are not in order.", leaf));
+}
+
+static PageRef *make_ref_list(uint32 count) {
+    return static_cast<PageRef *>(
+        palloc_extended(sizeof(PageRef) * Max(count, static_cast<uint32>(1)), MCXT_ALLOC_HUGE));
 }
 
 static void load_leaves(Relation index, const Tier &tier, TierDirectory *directory) {
     const uint32 capacity = leaf_capacity(directory->words);
     const uint32 centroid_pages_count = pages_for(tier.leaves, capacity);
-    const uint32 segment_pages_count = pages_for(tier.segments, kSegmentsPerPage);
+    const uint32 radius_pages_count = pages_for(tier.groups, kRadiiPerPage);
     Root root = read_root(index, tier);
-    if (root.centroid_pages != centroid_pages_count || root.segment_pages != segment_pages_count)
+    if (root.centroid_pages != centroid_pages_count ||
+        (root.radius_pages != radius_pages_count && root.radius_pages != 0))
         report_corruption(
             index, tier.root.block,
-            psprintf("The tier root page has %u centroid pages and %u segment pages for %u leaves and %u "
-                     "segments.",
-                     root.centroid_pages, root.segment_pages, tier.leaves, tier.segments));
+            psprintf("The tier root page has %u centroid pages and %u radius pages for %u leaves and %u "
+                     "groups.",
+                     root.centroid_pages, root.radius_pages, tier.leaves, tier.groups));
     directory->statistics = root.statistics;
-    directory->segment_pages = make_array<PageRef>(directory, segment_pages_count);
-    directory->segments_of_page = make_array<Segment *>(directory, segment_pages_count);
-    auto centroid_pages =
-        static_cast<PageRef *>(palloc_extended(sizeof(PageRef) * centroid_pages_count, MCXT_ALLOC_HUGE));
-    RefLists lists = {centroid_pages, directory->segment_pages};
-    walk_roots({index, &tier, &root, centroid_pages_count + segment_pages_count, false, keep_ref, &lists});
+    directory->code_pages = make_array<PageRef>(directory, tier.code_pages);
+    directory->tid_pages = make_array<PageRef>(directory, tier.tid_pages);
+    PageRef *centroid_pages = make_ref_list(centroid_pages_count);
+    PageRef *radius_pages = make_ref_list(root.radius_pages);
+    RefLists lists = {};
+    lists.of_kind[kCentroidPage] = centroid_pages;
+    lists.of_kind[kRadiusPage] = radius_pages;
+    lists.of_kind[kCodePage] = directory->code_pages;
+    lists.of_kind[kTidPage] = directory->tid_pages;
+    walk_roots({index, &tier, &root, false, keep_ref, &lists});
 
     // The kernel reads centroids, and the scan bounds, by the block.
     const uint64 room = TYPEALIGN(hamming::kBlock, tier.leaves);
     directory->centroids = make_array<uint64>(directory, room * directory->words);
     directory->rmin = make_array<int16>(directory, room);
     directory->rmax = make_array<int16>(directory, room);
-    directory->first_segment = make_array<uint32>(directory, tier.leaves + UINT64CONST(1));
     directory->entries = make_array<uint32>(directory, tier.leaves);
+    directory->first_group = make_array<uint32>(directory, tier.leaves);
+    directory->first_radius = make_array<uint32>(directory, tier.leaves + UINT64CONST(1));
+    directory->first_tid = make_array<uint32>(directory, tier.leaves);
     for (uint32 p = 0; p < centroid_pages_count; p++) {
         CHECK_FOR_INTERRUPTS();
         load_leaf_page(index, centroid_pages[p], p * capacity, Min(capacity, tier.leaves - p * capacity),
                        directory);
     }
-    directory->first_segment[tier.leaves] = tier.segments;
-    check_leaves(index, *directory, centroid_pages);
+    check_leaves(index, tier, directory, centroid_pages);
+    if (root.radius_pages > 0) load_radii(index, tier, radius_pages, directory);
+    pfree(radius_pages);
     pfree(centroid_pages);
 }
 
@@ -181,7 +254,8 @@ TierDirectory *load_tier(Relation index, const Tier &tier, int words, int bits) 
     directory->words = words;
     directory->bits = bits;
     directory->leaves = tier.leaves;
-    directory->segments = tier.segments;
+    directory->groups = tier.groups;
+    directory->groups_per_page = groups_per_page(words);
     load_leaves(index, tier, directory);
     return directory;
 }
@@ -196,7 +270,6 @@ void make_directory(Relation index, const Meta &meta, TierSource source, Directo
                                directory->leaves};
         // So that each tier's leaves begin with a block.
         directory->leaves += TYPEALIGN(hamming::kBlock, tier.leaves);
-        directory->segments += tier.segments;
     }
 }
 
@@ -208,48 +281,10 @@ void centroid_distances(const Directory &directory, const uint64 *query, uint16 
     }
 }
 
-const TierView &tier_of_leaf(const Directory &directory, uint32 leaf) {
+int tier_of_leaf(const Directory &directory, uint32 leaf) {
     int t = 0;
     while (t + 1 < directory.tiers_count && leaf >= directory.tiers[t + 1].first_leaf) t++;
-    return directory.tiers[t];
-}
-
-// --- segments -------------------------------------------------------------------------------------
-
-static void check_segment(Relation index, const TierDirectory &directory, PageRef page, int i,
-                          const Segment &segment) {
-    if (segment.count > 0 && segment.start + segment.count <= Layout::of_words(directory.words).capacity &&
-        segment.rmin <= segment.rmax && segment.rmax <= directory.bits)
-        return;
-    report_corruption(index, page.block,
-                      psprintf("Segment %d says entries %u to %u, radii %u to %u.", i, segment.start,
-                               segment.start + segment.count, segment.rmin, segment.rmax));
-}
-
-void load_segments(Relation index, TierDirectory *directory, uint32 number) {
-    PageRef ref = directory->segment_pages[number];
-    uint32 count =
-        Min(static_cast<uint32>(kSegmentsPerPage), directory->segments - number * kSegmentsPerPage);
-    PGAlignedBlock copy;
-    Buffer buffer = read_ref(index, ref, kSegmentPage, directory->words);
-    memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
-    UnlockReleaseBuffer(buffer);
-    if (static_cast<uint32>(page_count(copy.data)) != count)
-        report_corruption(index, ref.block,
-                          psprintf("The page has %d segments, not %u.", page_count(copy.data), count));
-    auto segments = reinterpret_cast<const Segment *>(copy.data + kCodesOffset);
-    for (uint32 i = 0; i < count; i++)
-        check_segment(index, *directory, ref, static_cast<int>(i), segments[i]);
-    auto kept = make_array<Segment>(directory, count);
-    memcpy(kept, segments, sizeof(Segment) * count);
-    directory->segments_of_page[number] = kept;
-}
-
-void visit_segments(Relation index, TierDirectory *directory, uint32 place, SegmentVisitor visit,
-                    void *state) {
-    const uint32 end = directory->first_segment[place + 1];
-    for (uint32 s = directory->first_segment[place]; s < end; s++)
-        visit(segment_at(index, directory, s), state);
+    return t;
 }
 
 }  // namespace imagehash::index

@@ -1,43 +1,45 @@
-// The directory of a tier: its leaves, each a centroid with the codes near it, and the segments those codes
-// lie in.
+// The directory of a tier: its leaves, each a centroid with the codes near it, and where those codes lie.
 //
-// A leaf's codes are ordered by radius, their distance to the centroid, and cut into segments, each a run of
-// entries on one page. The triangle inequality bounds what a leaf or a segment can hold: with D = d(query,
-// centroid), no code in it is nearer to the query than max(D - rmax, rmin - D, 0), and none is farther than D
-// + rmax.
+// A leaf's codes are ordered by radius, their distance to the centroid, and lie in groups of eight, one after
+// another through the tier's code pages; the last group is filled up with zeros. Their TIDs lie in the same
+// order, without gaps, on the tier's TID pages. The directory has the least radius of each group, so with
+// those of its neighbor and of the leaf it is known how near to a query a group can be. The triangle
+// inequality bounds what a leaf or a group can hold: with D = d(query, centroid), no code in it is nearer to
+// the query than max(D - rmax, rmin - D, 0), and none is farther than D + rmax.
+//
+// Groups and TIDs of a tier are numbered through its pages as if all pages were full, so that a number is a
+// page and a place on it; where pages are not full there are numbers that no leaf has.
 #pragma once
 
 #include "index/store/meta.h"
 
 namespace imagehash::index {
 
-struct Segment {
-    PageRef page;
-    uint16 start;  // the first entry on the page
-    uint16 count;
-    uint16 rmin;
-    uint16 rmax;
-};
-constexpr int kSegmentsPerPage = (kPageEnd - kCodesOffset) / static_cast<int>(sizeof(Segment));
-
 // Pages that so many things fill.
 inline uint32 pages_for(uint64 things, int per_page) {
     return static_cast<uint32>((things + per_page - 1) / per_page);
 }
+inline uint32 groups_for(uint64 codes) {
+    return pages_for(codes, hamming::kBlock);
+}
 
-// Leaf pages have the centroids, blocked by eight as codes are, then what belongs to each.
+// Centroid pages have the centroids, blocked by eight as codes are, then what belongs to each.
 struct LeafColumns {
+    uint32 *entries;
+    uint32 *first_group;
+    uint32 *first_tid;
     uint16 *rmin;
     uint16 *rmax;
-    uint32 *first_segment;
-    uint32 *entries;
 };
 constexpr int leaf_capacity(int words) {
     return blocks_of_eight(words * static_cast<int>(sizeof(uint64)) + 2 * static_cast<int>(sizeof(uint16)) +
-                           2 * static_cast<int>(sizeof(uint32))) *
+                           3 * static_cast<int>(sizeof(uint32))) *
            hamming::kBlock;
 }
 LeafColumns leaf_columns(Page page, int words);
+
+// Radius pages have the least radius of each group, in the order of leaves and groups.
+constexpr int kRadiiPerPage = (kPageEnd - kCodesOffset) / static_cast<int>(sizeof(int16));
 
 // What the planner is told; measured when the tier was built, with codes of the index as queries.
 constexpr int kRankSteps = 4;  // k = 1, 10, 100, 1000
@@ -60,13 +62,13 @@ inline int radius_step(int i, int bits) {
     return bits * thousandths[i] / 1000;
 }
 
-// A tier root page: statistics (of the first one only), the next one, and references: first to all
-// centroid pages, then to all segment pages, then to all code pages.
+// A tier root page: statistics (of the first one only), the next one, and references to all centroid pages,
+// radius pages, code pages and TID pages, in this order.
 struct Root {
     TierStatistics statistics;
     PageRef next;  // block 0: none
     uint32 centroid_pages;
-    uint32 segment_pages;
+    uint32 radius_pages;  // 0: the codes of a leaf are in no order, and groups have no bounds
 };
 constexpr int kRefsPerPage =
     (kPageEnd - kCodesOffset - static_cast<int>(sizeof(Root))) / static_cast<int>(sizeof(PageRef));
@@ -84,28 +86,37 @@ void visit_tier_pages(Relation index, const Tier &tier, RefVisitor visit, void *
 
 TierStatistics read_statistics(Relation index, const Tier &tier);
 
-// A tier's leaves in memory, all checked; its segments are read when they are asked for.
+// A tier's directory in memory, all checked.
 struct TierDirectory {
     MemoryContext context;  // holds all of it
     Size bytes;
     uint64 id;  // of the tier
     int words;
     int bits;
+    int groups_per_page;
     uint32 leaves;
-    uint32 segments;
+    uint32 groups;
     TierStatistics statistics;
     uint64 *centroids;  // in blocks of eight
     int16 *rmin;
     int16 *rmax;
-    uint32 *first_segment;  // of each leaf, and the end of the last
     uint32 *entries;
-    PageRef *segment_pages;
-    Segment **segments_of_page;  // null until read
+    uint32 *first_group;   // of the tier's groups as its pages have them
+    uint32 *first_radius;  // of each leaf, and the end of the last
+    uint32 *first_tid;
+    int16 *radii;  // null where groups have no bounds
+    PageRef *code_pages;
+    PageRef *tid_pages;
 
     // The backend's cache of directories has it while somebody uses it.
     int users;
     TierDirectory *next;
 };
+
+// A leaf's groups, numbered from 0.
+inline uint32 groups_of_leaf(const TierDirectory &directory, uint32 leaf) {
+    return groups_for(directory.entries[leaf]);
+}
 
 // Reads the tier's leaves into a memory context of their own, a child of the current one. ERROR
 // (index_corrupted) unless all of them are in order.
@@ -124,7 +135,6 @@ struct Directory {
     int tiers_count;
     TierView tiers[kMaxTiers];
     uint32 leaves;
-    uint64 segments;
 };
 
 // Where directories come from: load_tier(), or cached_tier() of directory_cache.h.
@@ -136,27 +146,12 @@ void make_directory(Relation index, const Meta &meta, TierSource source, Directo
 // The distances of all centroids to a query; room for blocks of eight at the end of each tier.
 void centroid_distances(const Directory &directory, const uint64 *query, uint16 *distances);
 
-// What a leaf or a segment can hold, given the distance of its centroid: no code nearer than this.
+// What a leaf or a group can hold, given the distance of its centroid: no code nearer than this.
 inline int lower_bound(int distance, int rmin, int rmax) {
     return Max(Max(distance - rmax, rmin - distance), 0);
 }
 
-// The tier that a leaf belongs to.
-const TierView &tier_of_leaf(const Directory &directory, uint32 leaf);
-
-// Reads a page of segments, in order or an ERROR.
-void load_segments(Relation index, TierDirectory *directory, uint32 page);
-
-// The tier's segment of that number.
-inline const Segment &segment_at(Relation index, TierDirectory *directory, uint32 number) {
-    const uint32 page = number / kSegmentsPerPage;
-    if (unlikely(directory->segments_of_page[page] == nullptr)) load_segments(index, directory, page);
-    return directory->segments_of_page[page][number % kSegmentsPerPage];
-}
-
-// Calls `visit` for each segment of a leaf of the tier; `place` is its number among the tier's leaves.
-using SegmentVisitor = void (*)(const Segment &segment, void *state);
-void visit_segments(Relation index, TierDirectory *directory, uint32 place, SegmentVisitor visit,
-                    void *state);
+// The number of the tier that a leaf belongs to.
+int tier_of_leaf(const Directory &directory, uint32 leaf);
 
 }  // namespace imagehash::index

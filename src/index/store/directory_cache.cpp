@@ -50,7 +50,7 @@ static void release_directory(void *directory) {
 TierDirectory *cached_tier(Relation index, const Tier &tier, int words, int bits) {
     auto callback = static_cast<MemoryContextCallback *>(palloc0(sizeof(MemoryContextCallback)));
     TierDirectory *directory = find_kept(tier.id);
-    if (directory != nullptr && (directory->leaves != tier.leaves || directory->segments != tier.segments ||
+    if (directory != nullptr && (directory->leaves != tier.leaves || directory->groups != tier.groups ||
                                  directory->words != words || directory->bits != bits))
         report_corruption(index, tier.root.block, "Another tier has the same id.");
     if (directory == nullptr) {

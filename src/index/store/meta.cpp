@@ -49,7 +49,7 @@ static void check_version(Relation index, uint32 version) {
 
 static void check_tier(Relation index, const Tier &tier) {
     if (tier.root.block == kMetaBlock || tier.root.block == InvalidBlockNumber || tier.leaves == 0 ||
-        tier.entries < 0 || tier.dead < 0 || tier.code_pages > tier.pages)
+        tier.entries < 0 || tier.dead < 0 || tier.code_pages > tier.pages || tier.tid_pages > tier.pages)
         report_corruption(
             index, kMetaBlock,
             psprintf("The meta page describes a tier of %u leaves at block %u, with " INT64_FORMAT

@@ -6,8 +6,9 @@
 namespace imagehash::index {
 
 constexpr uint32 kMagic = 0x48414D49;
-constexpr uint32 kVersion =
-    3;  // 1: flat pages only; 2: tiers without id that say nothing of their clustering
+// 1: flat pages only; 2: tiers without id that say nothing of their clustering; 3: codes and TIDs on one
+// page, in segments.
+constexpr uint32 kVersion = 4;
 
 constexpr int kMaxTiers = 8;
 constexpr int kMaxPending = 900;  // pages
@@ -17,9 +18,10 @@ struct Tier {
     uint64 id;  // random: no two tiers of any index have the same
     PageRef root;
     uint32 leaves;
-    uint32 segments;
-    uint32 pages;  // all of them: root, directory, codes
+    uint32 groups;  // of eight codes
+    uint32 pages;   // all of them: root, directory, codes, TIDs
     uint32 code_pages;
+    uint32 tid_pages;
     int64 entries;  // as built
     int64 dead;     // of them, as the last vacuum counted
     // Of the largest tier, whose leaves the smaller ones share (part_merge.h).
@@ -27,7 +29,6 @@ struct Tier {
     uint32 tight_leaves;   // the first ones; the others are loose
     uint32 radius_limit;   // of the codes that a tight leaf takes
     uint32 next_leaf;      // where the next part to be rewritten begins
-    uint32 unused;
 };
 
 struct Meta {

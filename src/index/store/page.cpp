@@ -42,6 +42,11 @@ void set_count(Page page, const Layout &layout, int count) {
     set_hole(page, codes_end(layout.words, count), tids_start(count));
 }
 
+void set_groups(Page page, int words, int groups) {
+    page_trailer(page)->count = static_cast<uint16>(groups * hamming::kBlock);
+    set_hole(page, codes_end(words, groups * hamming::kBlock), kPageEnd);
+}
+
 void append_entry(Page page, const Layout &layout, const uint64 *code, const ItemPointerData *tid) {
     int i = page_count(page);
     set_count(page, layout, i + 1);
@@ -67,17 +72,37 @@ static bool has_codes(int kind) {
     return kind == kPendingPage || kind == kCodePage || kind == kCentroidPage;
 }
 
+bool has_tids(int kind) {
+    return kind == kPendingPage || kind == kNullPage || kind == kTidPage;
+}
+
+namespace {
+
+// Looked up for every page that is read, too.
+struct GroupsOnPage {
+    int of[kMaxWords + 1];
+    constexpr GroupsOnPage() : of() {
+        for (int words = 1; words <= kMaxWords; words++) of[words] = groups_per_page(words);
+    }
+};
+
+}  // namespace
+
+static constexpr GroupsOnPage kGroupsOnPage;
+
 // The number of things that a page of the kind has room for; -1 where there is no such kind.
 static int capacity_of(int kind, int words) {
     switch (kind) {
         case kPendingPage:
-        case kCodePage:
         case kNullPage:
+        case kTidPage:
             return Layout::of_words(words).capacity;
+        case kCodePage:
+            return kGroupsOnPage.of[words] * hamming::kBlock;
         case kCentroidPage:
             return leaf_capacity(words);
-        case kSegmentPage:
-            return kSegmentsPerPage;
+        case kRadiusPage:
+            return kRadiiPerPage;
         case kTierRootPage:
             return kRefsPerPage;
         default:
@@ -104,31 +129,35 @@ const char *find_damage(Page page, int words) {
         return psprintf("The page holds codes of %u words, not %d.", trailer->words, words);
     if (trailer->count > capacity)
         return psprintf("The page has %u entries where %d fit.", trailer->count, capacity);
-    bool has_tids = trailer->kind == kPendingPage || trailer->kind == kCodePage || trailer->kind == kNullPage;
-    if (has_tids && (header->pd_lower != codes_end(trailer->words, trailer->count) ||
-                     header->pd_upper != tids_start(trailer->count)))
+    if (has_tids(trailer->kind) && (header->pd_lower != codes_end(trailer->words, trailer->count) ||
+                                    header->pd_upper != tids_start(trailer->count)))
         return psprintf("The page header does not agree with %u entries.", trailer->count);
     return nullptr;
 }
 
-static Buffer lock_checked(Relation index, BlockNumber block, Buffer buffer, int words, int lock_mode) {
-    LockBuffer(buffer, lock_mode);
+static void check_page(Relation index, BlockNumber block, Buffer buffer, int words) {
     const char *damage = find_damage(BufferGetPage(buffer), words);
     if (damage != nullptr) report_corruption(index, block, damage);
-    return buffer;
 }
 
 Buffer read_page(Relation index, BlockNumber block, int words, int lock_mode, BufferAccessStrategy strategy) {
     Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
-    return lock_checked(index, block, buffer, words, lock_mode);
+    LockBuffer(buffer, lock_mode);
+    check_page(index, block, buffer, words);
+    return buffer;
 }
 
-Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
+static Buffer pin_ref(Relation index, PageRef ref) {
     if (ref.block == kMetaBlock || !block_exists(index, ref.block))
         report_corruption(index, ref.block, "The index refers to a block it does not have.");
-    Buffer buffer = lock_checked(index, ref.block, pin_block(index, ref.block), words, BUFFER_LOCK_SHARE);
+    return pin_block(index, ref.block);
+}
+
+// That the page is in order, and the one that is meant.
+static void check_ref(Relation index, PageRef ref, Buffer buffer, PageKind kind, int words) {
+    check_page(index, ref.block, buffer, words);
     const PageTrailer *trailer = page_trailer(BufferGetPage(buffer));
-    if (trailer->kind == kind && trailer->serial == ref.serial) return buffer;
+    if (trailer->kind == kind && trailer->serial == ref.serial) return;
     if (RecoveryInProgress())
         ereport(ERROR,
                 (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -139,6 +168,30 @@ Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
     report_corruption(index, ref.block,
                       psprintf("The page has kind %u and serial %u, not %u and %u.", trailer->kind,
                                trailer->serial, kind, ref.serial));
+}
+
+Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words) {
+    Buffer buffer = pin_ref(index, ref);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    check_ref(index, ref, buffer, kind, words);
+    return buffer;
+}
+
+CodePage open_code_page(Relation index, PageRef ref) {
+    Buffer buffer = pin_ref(index, ref);
+    const bool locked = RecoveryInProgress();
+    if (locked) LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    return {buffer, locked, BufferGetPage(buffer)};
+}
+
+void close_code_page(Relation index, PageRef ref, int words, int codes, const CodePage &page) {
+    check_ref(index, ref, page.buffer, kCodePage, words);
+    if (codes > page_count(page.page))
+        report_corruption(
+            index, ref.block,
+            psprintf("The page has %d codes, and a leaf has %d of them.", page_count(page.page), codes));
+    if (page.locked) LockBuffer(page.buffer, BUFFER_LOCK_UNLOCK);
+    ReleaseBuffer(page.buffer);
 }
 
 }  // namespace imagehash::index

@@ -22,10 +22,11 @@ enum PageKind : uint16 {
     kMetaPage = 1,
     kPendingPage = 2,   // codes and TIDs, as they came in
     kNullPage = 3,      // TIDs of rows whose hash is null
-    kCodePage = 4,      // codes and TIDs of a tier, in segments
-    kCentroidPage = 5,  // directory of a tier: centroids
-    kSegmentPage = 6,   // directory of a tier: where the leaves' codes lie
+    kCodePage = 4,      // codes of a tier, in groups of eight
+    kCentroidPage = 5,  // directory of a tier: leaves
+    kRadiusPage = 6,    // directory of a tier: the least radius of each group
     kTierRootPage = 7,  // which pages a tier consists of
+    kTidPage = 8,       // TIDs of a tier's codes
 };
 
 enum PageFlags : uint16 {
@@ -38,7 +39,7 @@ struct PageTrailer {
     uint32 serial;   // no two uses of pages have the same; 0 on meta and null pages
     uint16 kind;
     uint16 words;  // 64-bit words of a code; 0 on pages without codes
-    uint16 count;  // entries, leaves, segments or page references
+    uint16 count;  // entries, codes with those that fill up groups, TIDs, leaves, radii or page references
     uint16 flags;
     uint16 unused;
     uint16 page_id;
@@ -61,7 +62,7 @@ constexpr int blocks_of_eight(int size) {
 }
 
 // Pages of entries: codes grow upwards from kCodesOffset, TIDs downwards from the trailer, and between them
-// is the hole that PostgreSQL knows. A TID of 6 bytes a code; codes of 0 words on null pages.
+// is the hole that PostgreSQL knows. A TID of 6 bytes a code; codes of 0 words on null pages and TID pages.
 struct Layout {
     int words;
     int capacity;  // entries
@@ -89,6 +90,12 @@ inline Layout Layout::of_words(int words) {
 
 // No page has more entries: those of 0 words.
 constexpr int kMaxEntries = blocks_of_eight(sizeof(ItemPointerData)) * hamming::kBlock;
+constexpr int kTidsPerPage = kMaxEntries;
+
+// A code page has nothing but codes, in groups: eight codes of one leaf, a block of the kernel's.
+constexpr int groups_per_page(int words) {
+    return blocks_of_eight(words * static_cast<int>(sizeof(uint64)));
+}
 
 inline PageTrailer *page_trailer(Page page) {
     return reinterpret_cast<PageTrailer *>(page + kPageEnd);
@@ -153,9 +160,14 @@ void append_entry(Page page, const Layout &layout, const uint64 *code, const Ite
 // Moves an entry down to a free place: to < from.
 void move_entry(Page page, const Layout &layout, int from, int to);
 void set_count(Page page, const Layout &layout, int count);
+// Of a code page.
+void set_groups(Page page, int words, int groups);
 
 // ERROR (index_corrupted) that names the block.
 [[noreturn]] void report_corruption(Relation index, BlockNumber block, const char *reason);
+
+// Whether pages of the kind have TIDs, as page_tid() finds them.
+bool has_tids(int kind);
 
 // Whether the page is a hamming page and its trailer, header and kind agree; else the reason, palloc'd. A
 // page that was never written (a crash while extending) is all zero, as PostgreSQL has made sure, and is in
@@ -173,5 +185,18 @@ constexpr int kAnyWords = 0;
 // and serial; on a standby, where the primary may have reused the page meanwhile, ERROR
 // (serialization_failure).
 Buffer read_ref(Relation index, PageRef ref, PageKind kind, int words);
+
+// A code page that is open for reading. Nothing on it changes while a snapshot of before its retirement is in
+// use, so on a primary it is pinned and not locked; README.md (Code pages) says why that is right.
+struct CodePage {
+    Buffer buffer;
+    bool locked;
+    Page page;
+};
+// Codes can be read from anywhere on the page. Whether it is the one that is meant is said when it is closed,
+// since to look at its two ends first is to wait for memory: ERROR, as read_ref() raises it, also where the
+// page has fewer than `codes` codes.
+CodePage open_code_page(Relation index, PageRef ref);
+void close_code_page(Relation index, PageRef ref, int words, int codes, const CodePage &page);
 
 }  // namespace imagehash::index

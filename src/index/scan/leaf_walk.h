@@ -1,10 +1,11 @@
-// The way through a directory's segments, page by page, in the order of its leaves: which is that of its
-// pages, so that a page is met once however many segments of it are wanted.
+// The way through a directory's leaves, page by page, in the order in which their codes lie, so that a page
+// is met once however many leaves it has codes of.
 //
 // Each leaf has a bound below which nothing in it is left to read. A walk opens the leaves bound to a limit
-// or less, gives their segments bound to it, and raises the leaf's bound to that of the nearest segment it
-// has left out. So a further walk with a higher limit goes on where this one ended, leaf by leaf, and no list
-// of segments is kept. The limit may change on the way: it is that of a leaf when the leaf is opened.
+// or less, gives their groups bound to it, and raises the leaf's bound to that of the nearest group it has
+// left out. So a further walk with a higher limit goes on where this one ended, leaf by leaf, and no list of
+// groups is kept: with the leaf's radii in order, those bound to a limit follow each other. The limit may
+// change on the way: it is that of a leaf when the leaf is opened.
 #pragma once
 
 #include "index/store/directory.h"
@@ -14,11 +15,12 @@ namespace imagehash::index {
 // A bound that no distance reaches.
 constexpr int16 kNever = INT16_MAX;
 
-// Entries of a page that follow each other.
+// Codes of a leaf that follow each other on a page.
 struct Run {
-    uint16 start;
+    uint16 start;  // the first of a group
     uint16 stop;
     uint16 bound;  // no code in it is nearer to the query
+    uint32 tid;    // number of the first one's TID in the tier
 };
 
 // What is to be read of one page.
@@ -27,17 +29,17 @@ struct PageRuns {
 
     PageRef page;
     bool whole;  // all of a pending page
+    int tier;    // else the tier it is of
     int count;
-    int segments;
     Run runs[kMost];
 };
 
-class SegmentWalk {
+class LeafWalk {
  public:
-    static constexpr uint32 kMostFirst = 8;
+    static constexpr uint32 kMostFirst = 16;
 
     // Starts the first walk through `directory`, and through the pending pages of `meta`, which come first
-    // and once. `distances` are those of the leaves' centroids to the query; null: segments have no bounds.
+    // and once. `distances` are those of the leaves' centroids to the query; null: groups have no bounds.
     // `bounds` are those of the leaves, which the walks raise: kNever where nothing in a leaf is wanted, or
     // all is read. Distances up to `done_through` are not wanted; -1: all are.
     void begin(const Directory *directory, const Meta *meta, const uint16 *distances, int16 *bounds,
@@ -60,14 +62,20 @@ class SegmentWalk {
     int given_through() const { return least_limit_; }
 
  private:
-    void open_leaf(const TierView &view, uint32 place, int limit);
-    void close_leaf();
+    // Groups of the open leaf.
+    struct Groups {
+        uint32 next, end;
+    };
+
+    void open_leaf(int tier, uint32 place, int limit);
+    Groups groups_within(int limit) const;
+    void choose_groups(int limit);
     bool open_first_leaf();
     bool open_next_leaf(int limit);
-    int bound_of(const Segment &segment) const;
-    bool add_segments(PageRuns *page);
+    int rmax_of(uint32 group) const;
+    void add_run(PageRuns *page, uint32 first, uint32 count, uint32 place_on_page) const;
+    bool add_groups(PageRuns *page, Groups *groups) const;
     void find_page(int limit, PageRuns *page);
-    void prefetch_page(const PageRuns &page) const;
 
     const Directory *directory_;
     const Meta *meta_;
@@ -86,16 +94,15 @@ class SegmentWalk {
 
     // The leaf that is open.
     bool open_;
-    TierDirectory *leaves_;
-    uint32 leaf_;
-    uint32 segment_, segment_end_;
-    int floor_;  // segments below it are read
-    int limit_;
-    int next_bound_;
+    int open_tier_;
+    const TierDirectory *leaves_;
+    uint32 leaf_;  // in its tier
+    uint32 groups_;
+    const int16 *radii_;  // null where its groups have no bounds
+    int distance_;
+    Groups wanted_[2];  // those nearer to the centroid than what earlier walks gave, and those farther
 
-    PageRuns pages_[2];  // the one that is given, and the next one, which the processor fetches meanwhile
-    int given_;
-    bool started_;
+    PageRuns page_;
 };
 
 }  // namespace imagehash::index
