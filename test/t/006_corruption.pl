@@ -136,7 +136,7 @@ my @damage = (
 	[ 'a leaf with TIDs past the end', $leaf, $tid_at, pack('V', 0xFFFFFFFF), at($leaf) ],
 	[ 'a tier of no tight leaves, and parts that begin past its end', 0, 56 + 64, pack('VVV', 0, 65535, 1 << 30), qr/^$/ ],
 	[ 'a leaf page with fewer leaves', $leaf, $count_at, pack('v', 3), at($leaf) ],
-	[ 'a root page that refers to itself', $root, 64 + 256, pack('V', $root), at($root) ],
+	[ 'a root page that refers to itself', $root, 64 + 364, pack('V', $root), at($root) ],
 	[ 'a root page without references', $root, $count_at, pack('v', 0), at($root) ],
 	[ 'random bytes', $code, 24, join('', map { chr rand 256 } 1 .. 8168), at($code) ]);
 srand(7);

@@ -59,7 +59,7 @@ void assign_rows(const AssignmentJob &job) {
         for (int i = 0; i < count; i++)
             memcpy(codes + i * words, chunk + i * (words + 1), words * sizeof(uint64));
         job.clustering->assign(codes, count, leaves);
-        add_to_statistics(job.statistics, codes, count, leaves);
+        add_to_statistics(job.statistics, codes, count, leaves, *job.clustering);
         put_rows(job, chunk, count, leaves);
         uint64 done = pg_atomic_add_fetch_u64(job.done, count);
         if (job.report_progress)

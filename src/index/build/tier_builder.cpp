@@ -183,7 +183,7 @@ static Tier build_clustered(const TierPlan &plan, RowStore *rows) {
     write_sorted(plan, sort, writer);
     tuplesort_end(sort);
     finish_codes(writer);
-    Tier tier = finish_tier(writer, finish_statistics(statistics, *writer, clustering->centroid(0), leaves));
+    Tier tier = finish_tier(writer, finish_statistics(statistics, *writer));
     tier.clustered_rows = rows->count;
     tier.radius_limit = static_cast<uint32>(clustering->radius_limit());
     return tier;

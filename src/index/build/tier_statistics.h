@@ -20,10 +20,8 @@ StatisticsSample *place_statistics(void *copy);
 void merge_statistics(StatisticsSample *sample, const StatisticsSample *other);
 // Every row of the tier, once.
 void add_to_statistics(StatisticsSample *sample, const uint64 *codes, int count,
-                       const hamming::Assignment *assignments);
-// `centroids` and `leaves` are those that the assignments number.
-TierStatistics finish_statistics(StatisticsSample *sample, const TierWriter &writer, const uint64 *centroids,
-                                 uint32 leaves);
+                       const hamming::Assignment *assignments, const hamming::Clustering &clustering);
+TierStatistics finish_statistics(StatisticsSample *sample, const TierWriter &writer);
 // Of a tier of which every page is read for every spec.
 TierStatistics flat_statistics();
 

@@ -28,8 +28,12 @@ namespace imagehash::index {
 
 constexpr int64 kFirstBand = 128;
 constexpr int64 kBandGrowth = 8;
-constexpr int64 kFewRows = 10;        // how many most searches ask for
-constexpr int kApproximateBands = 1;  // the first 128 rows, where an approximate answer is allowed
+constexpr int64 kFewRows = 10;  // how many most searches ask for
+// Where an approximate answer is allowed: the first 1,152 rows. The 100 nearest are found in one band: with
+// two, which read the nearest leaves twice, codes L32 of 256 bits took 1.8 times as many pages.
+constexpr int kApproximateBands = 2;
+// An approximate scan goes farther from the 11th row on, and from the 101st, as recall is measured.
+constexpr int64 kRowsOfReach[kRecallRanks] = {10, 100};
 constexpr int32 kNone = -1;
 
 namespace {
@@ -50,8 +54,11 @@ struct OrderedScan {
     int64 served;  // rows of the band
     int64 target;  // rows that the band is to have at least
     int bands;
-    bool walking;    // there may be more pages of the walk
-    int walk_limit;  // what leaves are opened for now
+    bool walking;        // there may be more pages of the walk
+    int64 rows;          // served by all bands
+    int farther;         // how often the scan has gone farther; kRecallRanks: nothing more is left out
+    int far[kMaxTiers];  // centroids beyond it are left out
+    int walk_limit;      // what leaves are opened for now
 
     int64 within;  // rows of the band up to the horizon
     int64 within_before;
@@ -125,7 +132,8 @@ static void lower_horizon(ScanState *state) {
 static void add_candidate(const Found &row, void *state_pointer) {
     auto state = static_cast<ScanState *>(state_pointer);
     OrderedScan *o = state->ordered;
-    if (row.distance <= o->done_through || row.distance > o->horizon) return;
+    // What is nearer than the distance that is served comes too late: an approximate scan has missed it.
+    if (row.distance < o->distance || row.distance > o->horizon) return;
     int32 slot = take_slot(state);
     Candidate *candidate = &o->candidates[slot];
     candidate->row = row.row;
@@ -211,36 +219,77 @@ static void read_next_page(IndexScanDesc scan) {
 
 // --- bands ----------------------------------------------------------------------------------------
 
-// The distance up to which centroids of the tier hold at least so many rows.
-static int distance_holding(const ScanState *state, const TierView &view, int64 rows) {
+// Beyond the hundredth row it is taken to grow as much again.
+static int reach_of_rows(const uint16 (*of)[kRecallStrata][kRecallSteps], int stratum, int step,
+                         int farther) {
+    const int few = of[0][stratum][step], hundred = Max(few, of[1][stratum][step]);
+    if (hundred == kReachesAll || farther == 1) return hundred;
+    return farther == 0 ? few : hundred + hundred - few;
+}
+
+// Beyond what centroid distance the scan need not go for the recall that is asked for. A query with fewer
+// rows near it than any that was measured goes farther.
+static int far_for_recall(const OrderedScan *o, const RecallReach &reach, QueryPlace place) {
+    int step = 0, stratum = 0;
+    while (step < kRecallSteps - 1 && kRecallTargets[step] < pg::target_recall()) step++;
+    while (stratum < kRecallStrata - 1 && place.near >= reach.begins[stratum + 1]) stratum++;
+    return place.home + reach_of_rows(reach.of, stratum, step, o->farther) +
+           Max(place.near - reach.farthest, 0);
+}
+
+static QueryPlace place_in_tier(const ScanState *state, const TierView &view) {
     int64 held[pg::kMaxBits + 1] = {};
     const uint16 *distances = state->query_distances + view.first_leaf;
     for (uint32 place = 0; place < view.leaves->leaves; place++)
         held[distances[place]] += view.leaves->entries[place];
-    int d = 0;
-    for (int64 sum = held[0]; d < pg::kMaxBits && sum < rows;) sum += held[++d];
-    return d;
+    return place_of_query(held, pg::kMaxBits);
 }
 
-static double share_for_recall(const TierStatistics &statistics, double recall) {
-    int i = 0;
-    while (i < kRecallSteps - 1 && kRecallTargets[i] < recall) i++;
-    return statistics.codes_for_recall[i];
+static void set_far(ScanState *state) {
+    const Directory &directory = state->directory;
+    OrderedScan *o = state->ordered;
+    QueryPlace place;
+    for (int t = 0; t < directory.tiers_count; t++) {
+        const TierView &view = directory.tiers[t];
+        // Smaller tiers share the leaves of the largest, where it is clustered.
+        if (t == 0 || directory.tiers[0].tier->clustered_rows == 0) place = place_in_tier(state, view);
+        o->far[t] = far_for_recall(o, view.leaves->statistics.reach, place);
+    }
 }
 
 // Approximate: leaves far from the query are left out.
 static void leave_out_far_leaves(ScanState *state) {
     const Directory &directory = state->directory;
     OrderedScan *o = state->ordered;
+    set_far(state);
     for (int t = 0; t < directory.tiers_count; t++) {
         const TierView &view = directory.tiers[t];
-        double share = share_for_recall(view.leaves->statistics, pg::target_recall()) * (1 << o->bands);
-        if (share >= 1) continue;
-        auto wanted = static_cast<int64>(share * static_cast<double>(view.tier->entries)) + 1;
-        int far = distance_holding(state, view, wanted);
         for (uint32 leaf = view.first_leaf; leaf < view.first_leaf + view.leaves->leaves; leaf++)
-            if (state->query_distances[leaf] > far) o->leaf_bounds[leaf] = kNever;
+            if (state->query_distances[leaf] > o->far[t]) o->leaf_bounds[leaf] = kNever;
     }
+}
+
+// More rows are asked for: leaves that these may need, and the rows before did not.
+static void reach_farther(ScanState *state) {
+    const Directory &directory = state->directory;
+    OrderedScan *o = state->ordered;
+    int before[kMaxTiers];
+    memcpy(before, o->far, sizeof before);
+    o->farther++;
+    set_far(state);
+    for (int t = 0; t < directory.tiers_count; t++) {
+        const TierView &view = directory.tiers[t];
+        for (uint32 place = 0; place < view.leaves->leaves; place++) {
+            const uint32 leaf = view.first_leaf + place;
+            const int distance = state->query_distances[leaf];
+            const int rmax = view.leaves->rmax[place];
+            if (distance <= before[t] || distance > o->far[t] || distance + rmax <= o->done_through) continue;
+            const int bound = Max(lower_bound(distance, view.leaves->rmin[place], rmax), o->done_through + 1);
+            o->leaf_bounds[leaf] = static_cast<int16>(
+                Max(bound, state->spec.filters_count > 0 ? state->filter_bounds[leaf] : 0));
+        }
+    }
+    o->read_through = o->distance - 1;
 }
 
 // What gives a horizon soon: pending pages, which have no bound, and the leaves nearest to the query, of the
@@ -269,7 +318,10 @@ static void start_band(ScanState *state) {
     o->free = kNone;
     o->candidates_count = o->candidates_used = 0;
     bound_leaves(state);
-    if (pg::target_recall() < 1 && o->bands < kApproximateBands) leave_out_far_leaves(state);
+    if (pg::target_recall() < 1 && o->bands < kApproximateBands)
+        leave_out_far_leaves(state);
+    else
+        o->farther = kRecallRanks;
     state->walk.begin(&state->directory, &state->meta, state->query_distances, o->leaf_bounds,
                       o->done_through);
     read_nearest_first(state);
@@ -298,6 +350,8 @@ static bool find_candidate(IndexScanDesc scan) {
         CHECK_FOR_INTERRUPTS();
         if (o->walking) {
             read_next_page(scan);
+        } else if (o->farther < kRecallRanks && o->rows >= kRowsOfReach[o->farther]) {
+            reach_farther(state);
         } else if (o->read_through < o->distance) {
             start_walk(state);
         } else if (o->distance >= state->spec.max_distance) {
@@ -332,6 +386,7 @@ static bool take_candidate(IndexScanDesc scan, ItemPointer tid) {
         state->row_code = o->row_code;
     }
     o->served++;
+    o->rows++;
     return true;
 }
 

@@ -20,6 +20,17 @@ LeafColumns leaf_columns(Page page, int words) {
     return columns;
 }
 
+QueryPlace place_of_query(const int64 *held, int bits) {
+    QueryPlace place = {0, 0};
+    int64 rows = held[0];
+    for (; place.near < bits && rows < kNearRows; rows += held[++place.near]) {
+    }
+    place.home = place.near;
+    for (; place.home < bits && rows < kHomeRows; rows += held[++place.home]) {
+    }
+    return place;
+}
+
 // --- tier root pages --------------------------------------------------------------------------------
 
 namespace {

@@ -41,20 +41,44 @@ LeafColumns leaf_columns(Page page, int words);
 // Radius pages have the least radius of each group, in the order of leaves and groups.
 constexpr int kRadiiPerPage = (kPageEnd - kCodesOffset) / static_cast<int>(sizeof(int16));
 
+// How far an approximate scan goes, measured with codes of the index as queries (build/recall_sample.h). By
+// the distances of centroids, a query has a near distance, within which leaves hold kNearRows, and a home,
+// within which they hold kHomeRows. The scan reads the leaves that are at most the reach beyond the home.
+// Queries that have few rows near them need another reach than others: strata by the near distance, of equal
+// size.
+constexpr int64 kNearRows = 16;
+constexpr int64 kHomeRows = 256;
+constexpr int kRecallSteps = 8;
+constexpr double kRecallTargets[kRecallSteps] = {0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1.0};
+constexpr int kRecallStrata = 4;
+constexpr int kRecallRanks = 2;  // the 10 nearest, the 100 nearest
+constexpr uint16 kReachesAll = UINT16_MAX;
+struct RecallReach {
+    uint16 begins[kRecallStrata];  // near distance from which on a query belongs to the stratum
+    uint16 farthest;               // the largest near distance that was measured
+    uint16 of[kRecallRanks][kRecallStrata][kRecallSteps];  // which holds kRecallTargets
+    uint16 unused;
+};
+
+// Where a query lies among the centroids.
+struct QueryPlace {
+    int near;
+    int home;
+};
+// `held`: rows of the leaves whose centroids are at that distance, up to `bits`.
+QueryPlace place_of_query(const int64 *held, int bits);
+
 // What the planner is told; measured when the tier was built, with codes of the index as queries.
 constexpr int kRankSteps = 4;  // k = 1, 10, 100, 1000
 constexpr int kRadiusSteps = 16;
-constexpr int kRecallSteps = 8;
 struct TierStatistics {
-    float codes_at_rank[kRankSteps];       // share of the codes whose bound reaches the k-th neighbor
-    float pages_at_rank[kRankSteps];       // share of the pages with such codes
-    float rows_in_radius[kRadiusSteps];    // share of the rows within radius_step(i)
-    float codes_in_radius[kRadiusSteps];   // share of the codes whose bound is within it
-    float pages_in_radius[kRadiusSteps];   // share of the pages with such codes
-    float codes_for_recall[kRecallSteps];  // share of the codes, nearest leaves first, that holds
-                                           // kRecallTargets[i]
+    float codes_at_rank[kRankSteps];      // share of the codes whose bound reaches the k-th neighbor
+    float pages_at_rank[kRankSteps];      // share of the pages with such codes
+    float rows_in_radius[kRadiusSteps];   // share of the rows within radius_step(i)
+    float codes_in_radius[kRadiusSteps];  // share of the codes whose bound is within it
+    float pages_in_radius[kRadiusSteps];  // share of the pages with such codes
+    RecallReach reach;                    // measured anew where merges bring in many rows
 };
-constexpr double kRecallTargets[kRecallSteps] = {0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1.0};
 // Radii for which there are statistics: fractions of the length, denser where near-duplicates are.
 inline int radius_step(int i, int bits) {
     static const int thousandths[kRadiusSteps] = {0,   16,  32,  63,  94,  125, 157, 188,
