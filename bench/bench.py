@@ -1,7 +1,8 @@
 """Measures the sections asked for on the server that PGHOST & co. say. Started by run.sh.
 
 Raw numbers go into BUILD/bench.json, section by section, so that a part can be measured again; bench/RESULTS.md and
-bench/knn.svg are written from all that is there. Must not assert a time: it fails only where an answer is not exact."""
+bench/knn.svg are written from all that is there. Another number of rows is a smoke test, which leaves those alone. Must not
+assert a time: it fails only where an answer is not exact."""
 
 import argparse
 import datetime
@@ -18,6 +19,7 @@ import report
 import sessions
 import writes
 from bench_server import Server, machine
+from targets import FULL_ROWS
 
 # In the order in which they run. A section is measured once for each of its cases.
 SECTIONS = {
@@ -39,12 +41,15 @@ def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--shared", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("bench"), help="the directory of RESULTS.md and knn.svg")
-    parser.add_argument("--raw", type=Path, default=None, help="the file of the raw numbers; default: BUILD/bench.json")
+    parser.add_argument("--out", type=Path, default=None,
+                        help="the directory of RESULTS.md and knn.svg; default: bench, or BUILD/bench-ROWS of a smoke test")
+    parser.add_argument("--raw", type=Path, default=None,
+                        help="the file of the raw numbers; default: BUILD/bench.json, or BUILD/bench-ROWS.json of a smoke test")
     parser.add_argument("--sections", nargs="*", default=[],
                         help=f"of {', '.join(SECTIONS)}; NAME.KIND for one kind of codes; default: all, less --skip")
     parser.add_argument("--skip", nargs="*", default=[], help="sections, or NAME.KIND, left out of the default")
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=FULL_ROWS,
+                        help="any other number makes a smoke test: its numbers are kept apart, and are no results")
     parser.add_argument("--hnsw-rows", type=int, default=None,
                         help="default: --rows; a million takes 10 to 20 minutes to build")
     parser.add_argument("--hnsw-uniform", action="store_true",
@@ -55,7 +60,10 @@ def parse_options():
     options = parser.parse_args()
     options.hnsw_rows = options.hnsw_rows or options.rows
     options.large_rows = options.large_rows or 10 * options.rows
-    options.raw = options.raw or options.build / "bench.json"
+    options.smoke = options.rows != FULL_ROWS or options.large_rows != 10 * FULL_ROWS
+    name = f"bench-{options.rows}" if options.smoke else "bench"
+    options.raw = options.raw or options.build / f"{name}.json"
+    options.out = options.out or (options.build / name if options.smoke else Path(name))
     options.sections = [name for argument in options.sections for name in argument.split()]
     return options
 
@@ -101,7 +109,7 @@ def main():
         measure_cases(options, list(wanted_cases(options)), raw)
     options.out.mkdir(exist_ok=True)
     (options.out / "knn.svg").write_text(plot.render(raw), encoding="utf-8")
-    results = report.render(raw, "knn.svg")
+    results = report.render(raw, "knn.svg", smoke=options.smoke)
     (options.out / "RESULTS.md").write_text(results, encoding="utf-8")
     print(f"\n{results}\nwritten to {options.out}, from {options.raw}")
 

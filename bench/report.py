@@ -312,14 +312,15 @@ def wrong_cells(raw):
     return f"\n## Where the planner chooses wrong\n\n{table(head, rows)}\n"
 
 
-def render(raw, plot):
+def render(raw, plot, smoke=False):
     rows = [*knn_rows(raw), *flat_rows(raw), *radius_rows(raw), large_row(raw), *build_rows(raw), *write_rows(raw),
             *churn_rows(raw), *backend_rows(raw), *planner_rows(raw), *hashing_rows(raw), *session_rows(raw)]
     machines = sorted({f"PostgreSQL {result['server']}, {result['machine']}" for result in raw.values()})
     peers = sorted({f"pgvector {result['peer']}" for result in raw.values() if "peer" in result})
     dates = sorted(result["measured"] for result in raw.values())
     when = f", {dates[0]} to {dates[-1]}" if dates else ""
-    return f"""# Results of `make bench`
+    title = "A smoke test of `make bench`, with another number of rows: no results" if smoke else "Results of `make bench`"
+    return f"""# {title}
 
 Times belong to the machine, the ratio is what counts. Measured on {'; '.join(machines + peers) or 'nothing yet'}{when}.
 
