@@ -23,8 +23,8 @@ from targets import FULL_ROWS
 
 # In the order in which they run. A section is measured once for each of its cases.
 SECTIONS = {
-    "knn64": (knn.measure, [("real", 64), ("L32", 64), ("uniform", 64)]),
-    "knn256": (knn.measure, [("real", 256), ("L32", 256), ("trained", 256), ("uniform", 256)]),
+    "knn64": (knn.measure, [("real", 64), ("L32", 64), ("uniform", 64), ("perceptual", 64)]),
+    "knn256": (knn.measure, [("real", 256), ("L32", 256), ("trained", 256), ("uniform", 256), ("unseen", 256), ("pdq", 256)]),
     "backends": (knn.measure_backends, [("L32", 64), ("L32", 256)]),
     "planner": (planner.measure, [("L32", 64)]),
     "writes": (writes.measure, [("L32", 64)]),

@@ -4,11 +4,12 @@ Files are made by make_codes, once for each kind, length and number of rows, and
 
 import subprocess
 
+import pictures
+
 QUERIES = 200
 NEAREST = 10
 SEED = 4
 BY_SCAN = 5  # queries that are also answered by a sequential scan
-MODEL = "models/efficientnet_lite0_256.hasher"
 
 
 class Dataset:
@@ -24,13 +25,16 @@ class Dataset:
 
     def sources(self):
         """Files that make_codes needs, None where a collection is missing."""
-        shared = self.server.options.shared
+        shared, of_pictures = self.server.options.shared, self.kind in pictures.FUNCTIONS
         needed = {"real": [shared / f"data/codes/real{self.bits}.bin"],
-                  "trained": [shared / "data/photos/embeddings.u8", MODEL]}.get(self.kind, [])
+                  "trained": [shared / pictures.EMBEDDINGS, pictures.MODEL]}.get(self.kind, [])
+        missing = pictures.missing(self.server, self.kind) if of_pictures else None
         if needed and not needed[0].exists():
-            print(f"  skipped: there is no {needed[0]}", flush=True)
+            missing = needed[0]
+        if missing:
+            print(f"  skipped: there is no {missing}", flush=True)
             return None
-        return needed
+        return [pictures.codes_file(self.server, self.kind, self.bits, QUERIES)] if of_pictures else needed
 
     def make(self):
         sources = self.sources()
@@ -38,8 +42,9 @@ class Dataset:
             return False
         if not all(path.exists() for path in self.files):
             print(f"  making {self.rows:,} codes", flush=True)
+            form = "real" if self.kind in pictures.FUNCTIONS else self.kind
             numbers = [str(number) for number in (self.bits, self.rows, QUERIES, SEED)]
-            subprocess.run([self.server.options.build / "make_codes", self.kind, *numbers, *self.files, *sources], check=True)
+            subprocess.run([self.server.options.build / "make_codes", form, *numbers, *self.files, *sources], check=True)
         self.queries = self.files[1].read_text(encoding="ascii").split()
         return True
 

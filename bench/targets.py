@@ -10,8 +10,8 @@ GROWTH = 0.05  # so much may a size grow
 EXACT = {("real", 64): 12, ("real", 256): 4, ("trained", 256): 4, ("L32", 64): None, ("L32", 256): None}
 # The same with imagehash.target_recall.
 APPROXIMATE = {("real", 256): 10}
-# Top 10 against the flat scan, where no leaf can be left out.
-FLAT = {("uniform", 64): 2, ("uniform", 256): 2}
+# Top 10 against the flat scan: where no leaf can be left out, and of queries whose collection had no part in anything.
+FLAT = {("uniform", 64): 2, ("uniform", 256): 2, ("unseen", 256): 1.2, ("pdq", 256): 1.2, ("perceptual", 64): None}
 ALL_PAGES = 1.5
 LARGE = 4  # ten times the rows against the usual number
 TOP_100 = 1.4  # against top 10
