@@ -25,6 +25,7 @@ from targets import FULL_ROWS
 SECTIONS = {
     "knn64": (knn.measure, [("real", 64), ("L32", 64), ("uniform", 64), ("perceptual", 64)]),
     "knn256": (knn.measure, [("real", 256), ("L32", 256), ("trained", 256), ("uniform", 256), ("unseen", 256), ("pdq", 256)]),
+    "top100": (knn.measure_many, [("real", 256), ("L32", 256), ("trained", 256), ("unseen", 256)]),
     "backends": (knn.measure_backends, [("L32", 64), ("L32", 256)]),
     "planner": (planner.measure, [("L32", 64)]),
     "writes": (writes.measure, [("L32", 64)]),

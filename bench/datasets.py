@@ -78,8 +78,8 @@ class Dataset:
                                 text=True, stdout=subprocess.PIPE).stdout.split()
         return float(output[0]), float(output[1]), output[2]
 
-    def find_truth(self):
-        flat = self.flat_scan(NEAREST, self.truth_file)
+    def find_truth(self, nearest=NEAREST):
+        flat = self.flat_scan(nearest, self.truth_file)
         lines = self.truth_file.read_text(encoding="ascii").splitlines()
         self.truth = [[int(distance) for distance in line.split()] for line in lines]
         return flat
@@ -90,9 +90,9 @@ class Dataset:
                     for answer, truth in zip(answers, self.truth))
         return found / sum(len(truth) for truth in self.truth)
 
-    def nearest(self, query):
+    def nearest(self, query, nearest=NEAREST):
         return [distance for (distance,) in self.server.run(
-            f"SELECT hash <~> %(query)s FROM {self.table} ORDER BY hash <~> %(query)s LIMIT {NEAREST}", {"query": query})]
+            f"SELECT hash <~> %(query)s FROM {self.table} ORDER BY hash <~> %(query)s LIMIT {nearest}", {"query": query})]
 
     def script(self, search):
         """A pgbench script; {query} in the search stands for the code of a query drawn by chance."""
@@ -100,8 +100,8 @@ class Dataset:
             query=f"(SELECT hash FROM {self.query_table} WHERE id = :id)",
             code=f"(SELECT code FROM {self.query_table} WHERE id = :id)") + ";"
 
-    def knn_script(self):
-        return self.script(f"SELECT id FROM {self.table} ORDER BY hash <~> {{query}} LIMIT {NEAREST}")
+    def knn_script(self, nearest=NEAREST):
+        return self.script(f"SELECT id FROM {self.table} ORDER BY hash <~> {{query}} LIMIT {nearest}")
 
     def empty_script(self):
         """What the statement costs without its search."""
@@ -124,18 +124,18 @@ def use_scan(server):
     server.set(enable_seqscan="on", enable_indexscan="off", enable_bitmapscan="off", enable_indexonlyscan="off")
 
 
-def check_exact(dataset):
+def check_exact(dataset, nearest=NEAREST):
     """Ends the bench where the index gives other distances than flat_scan (all queries, where its truth is known) or a
     sequential scan (some)."""
     server = dataset.server
-    query = f"SELECT id FROM {dataset.table} ORDER BY hash <~> %s LIMIT {NEAREST}"
+    query = f"SELECT id FROM {dataset.table} ORDER BY hash <~> %s LIMIT {nearest}"
     use_index(server)
     if dataset.index not in server.plan(query, [dataset.queries[0]]):
         raise SystemExit(f"bench: the planner does not use {dataset.index}")
-    by_index = [dataset.nearest(query) for query in dataset.queries]
+    by_index = [dataset.nearest(query, nearest) for query in dataset.queries]
     use_scan(server)
     for number, query in enumerate(dataset.queries[:BY_SCAN]):
-        by_scan = dataset.nearest(query)
+        by_scan = dataset.nearest(query, nearest)
         if by_scan != by_index[number]:
             raise SystemExit(f"bench: query {query}: the index finds {by_index[number]}, a sequential scan {by_scan}")
     use_index(server)

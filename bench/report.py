@@ -103,6 +103,20 @@ def flat_rows(raw):
                   f"flat scan, {every['flat_ms']:.3f} ms", f"{ratio:.2f} ×", *at_most(ratio, targets.ALL_PAGES))
 
 
+def many_rows(raw):
+    for kind in ("real", "L32", "trained", "unseen"):
+        result = raw.get(f"top100.{kind}.256")
+        if not result:
+            yield unmeasured(f"top 100 × 256 bits, {KINDS[kind]}", at_most(0, targets.TOP_100)[0])
+            continue
+        many, usual = result["many"], result["usual"]
+        ratio = many["ms"] / usual["ms"]
+        yield row(f"top {result['k']} of {count(result['rows'])} × 256 bits, {KINDS[kind]}",
+                  f"{many['ms']:.3f} ms, exact (flat scan {many['flat_ms']:.3f})",
+                  f"top 10, {usual['ms']:.3f} ms, exact (flat scan {usual['flat_ms']:.3f})", f"{ratio:.2f} ×",
+                  *at_most(ratio, targets.TOP_100))
+
+
 def radius_rows(raw):
     for kind, bits in CASES:
         ours = raw.get(f"knn{bits}.{kind}.{bits}")
@@ -320,7 +334,7 @@ def wrong_cells(raw):
 
 
 def render(raw, plot, smoke=False):
-    rows = [*knn_rows(raw), *flat_rows(raw), *radius_rows(raw), large_row(raw), *build_rows(raw), *write_rows(raw),
+    rows = [*knn_rows(raw), *flat_rows(raw), *many_rows(raw), *radius_rows(raw), large_row(raw), *build_rows(raw), *write_rows(raw),
             *churn_rows(raw), *backend_rows(raw), *planner_rows(raw), *hashing_rows(raw), *session_rows(raw)]
     machines = sorted({f"PostgreSQL {result['server']}, {result['machine']}" for result in raw.values()})
     peers = sorted({f"pgvector {result['peer']}" for result in raw.values() if "peer" in result})
