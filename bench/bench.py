@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import churn
+import cold
 import hashing
 import hnsw
 import knn
@@ -31,6 +32,8 @@ SECTIONS = {
     "writes": (writes.measure, [("L32", 64)]),
     "churn": (churn.measure, [("L32", 64), ("L32", 256)]),
     "knn10m": (knn.measure_large, [("L32", 64)]),
+    "cold": (cold.measure_first, [("real", 64), ("real", 256)]),
+    "buffers": (cold.measure_buffers, [("real", 64), ("real", 256)]),
     "hashing": (hashing.measure, [("pictures", 0)]),
     "sessions": (sessions.measure, [("pictures", 0)]),
     "hnsw64": (hnsw.measure, [("real", 64), ("L32", 64), ("uniform", 64)]),

@@ -37,6 +37,10 @@ harm. Builds have maintenance_work_mem = 1 GB and no parallel workers. Before a 
 were compared with those of a sequential scan for some queries and, but after inserts and churn, with those of the flat scan
 for all.
 
+First queries are medians of five restarts, timed in one session, without pgbench. Before each restart the server wrote its
+pages, after it the files of index and table were dropped from the operating system's cache; catalogs were not. Where shared
+buffers are smaller than the index, the rest lies in the operating system's cache.
+
 A target may name a figure of an earlier run, as "before". It is met only where a ratio of times is not worse than that by more
 than 10 %, and a size not by more than 5 %. Rows without a target are reported to be read."""
 
@@ -212,6 +216,33 @@ def backend_rows(raw):
                   f"1 backend, {one:,.0f}/s", f"{two / one:.2f} ×", *at_least(two / one, limit, unit=" ×"))
 
 
+def cold_rows(raw):
+    for bits in (64, 256):
+        result = raw.get(f"cold.real.{bits}")
+        if not result:
+            yield unmeasured(f"first query after a restart × {bits} bits")
+            continue
+        searched = f"top 10 of {count(result['rows'])} × {bits} bits, {KINDS['real']}"
+        yield row(f"first query after a restart, nothing of index and table in memory, {searched}",
+                  f"{result['first']:.1f} ms, {result['first_mb']:.1f} MB read from storage (reading the index of "
+                  f"{result['bytes'] / 1e6:.1f} MB in order: {result['read_index']:.1f} ms)",
+                  f"the second query, {result['second']:.2f} ms", f"{result['first'] / result['second']:.1f} ×")
+        yield row(f"first query of a session, all in shared buffers, {searched}", f"{result['session']:.2f} ms",
+                  f"later ones, {result['warm']:.2f} ms", f"{result['session'] / result['warm']:.1f} ×")
+
+
+def buffer_rows(raw):
+    for bits in (64, 256):
+        result = raw.get(f"buffers.real.{bits}")
+        if not result:
+            yield unmeasured(f"shared_buffers smaller than the index × {bits} bits")
+            continue
+        small, whole = result["small"], result["all"]
+        yield row(f"shared_buffers = {small['shared_buffers']}, index of {result['bytes'] / 1e6:.1f} MB: top 10 of "
+                  f"{count(result['rows'])} × {bits} bits, {KINDS['real']}", f"{small['ms']:.3f} ms",
+                  f"all of it in shared buffers, {whole['ms']:.3f} ms", f"{small['ms'] / whole['ms']:.1f} ×")
+
+
 def planner_rows(raw):
     what = "planner's choice: sizes × k or radius × filters"
     result = raw.get("planner.L32.64")
@@ -334,8 +365,9 @@ def wrong_cells(raw):
 
 
 def render(raw, plot, smoke=False):
-    rows = [*knn_rows(raw), *flat_rows(raw), *many_rows(raw), *radius_rows(raw), large_row(raw), *build_rows(raw), *write_rows(raw),
-            *churn_rows(raw), *backend_rows(raw), *planner_rows(raw), *hashing_rows(raw), *session_rows(raw)]
+    rows = [*knn_rows(raw), *flat_rows(raw), *many_rows(raw), *radius_rows(raw), large_row(raw), *build_rows(raw),
+            *write_rows(raw), *churn_rows(raw), *backend_rows(raw), *cold_rows(raw), *buffer_rows(raw), *planner_rows(raw),
+            *hashing_rows(raw), *session_rows(raw)]
     machines = sorted({f"PostgreSQL {result['server']}, {result['machine']}" for result in raw.values()})
     peers = sorted({f"pgvector {result['peer']}" for result in raw.values() if "peer" in result})
     dates = sorted(result["measured"] for result in raw.values())
