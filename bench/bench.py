@@ -14,6 +14,7 @@ import cold
 import hashing
 import hnsw
 import knn
+import lookups
 import planner
 import plot
 import report
@@ -32,6 +33,7 @@ SECTIONS = {
     "writes": (writes.measure, [("L32", 64)]),
     "churn": (churn.measure, [("L32", 64), ("L32", 256)]),
     "knn10m": (knn.measure_large, [("L32", 64)]),
+    "pdq10m": (lookups.measure, [("pdq", 256)]),
     "cold": (cold.measure_first, [("real", 64), ("real", 256)]),
     "buffers": (cold.measure_buffers, [("real", 64), ("real", 256)]),
     "hashing": (hashing.measure, [("pictures", 0)]),
@@ -58,7 +60,7 @@ def parse_options():
                         help="default: --rows; a million takes 10 to 20 minutes to build")
     parser.add_argument("--hnsw-uniform", action="store_true",
                         help="build HNSW on uniform codes too, where it is known not to reach the recall")
-    parser.add_argument("--large-rows", type=int, default=None, help="of section knn10m; default: 10 x --rows")
+    parser.add_argument("--large-rows", type=int, default=None, help="of sections knn10m and pdq10m; default: 10 x --rows")
     parser.add_argument("--seconds", type=float, default=9, help="of pgbench, a measurement")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the report anew")
     options = parser.parse_args()

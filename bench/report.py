@@ -37,6 +37,9 @@ harm. Builds have maintenance_work_mem = 1 GB and no parallel workers. Before a 
 were compared with those of a sequential scan for some queries and, but after inserts and churn, with those of the flat scan
 for all.
 
+Lookups in ten times the rows are of PDQ hashes within 31 of 256 bits, made as those of `pdq`; a copy is a row with 0 to 20 bits
+flipped, and what it finds are mostly the repetitions of its picture.
+
 First queries are medians of five restarts, timed in one session, without pgbench. Before each restart the server wrote its
 pages, after it the files of index and table were dropped from the operating system's cache; catalogs were not. Where shared
 buffers are smaller than the index, the rest lies in the operating system's cache.
@@ -146,6 +149,20 @@ def large_row(raw):
     return row(f"top 10 of {count(large['rows'])} × 64 bits, L32 (built in {large['build_s']:.0f} s)",
                f"{large['ms']:.3f} ms", f"{count(usual['rows'])} rows, {usual['ms']:.3f} ms", f"{ratio:.2f} ×",
                *at_most(ratio, targets.LARGE))
+
+
+def lookup_rows(raw):
+    result = raw.get("pdq10m.pdq.256")
+    if not result:
+        yield unmeasured("lookups within 31 bits in ten times the rows, PDQ")
+        return
+    for name, asked in [("new", "pictures of unseen collections"), ("copies", "copies of pictures that are there")]:
+        found = result[name]
+        yield row(f"lookups within {found['radius']} bits in {count(result['rows'])} PDQ hashes, {asked}",
+                  f"{found['rate']:,.0f}/s, one backend ({found['ms']:.3f} ms, {found['found']:.1f} rows, "
+                  f"{min(1.0, found['pages_read']):.0%} of the pages)",
+                  f"flat scan, {1000 / found['flat_ms']:,.0f}/s ({found['flat_ms']:.3f} ms)",
+                  f"{found['ms'] / found['flat_ms']:.2f} ×")
 
 
 def build_rows(raw):
@@ -365,9 +382,9 @@ def wrong_cells(raw):
 
 
 def render(raw, plot, smoke=False):
-    rows = [*knn_rows(raw), *flat_rows(raw), *many_rows(raw), *radius_rows(raw), large_row(raw), *build_rows(raw),
-            *write_rows(raw), *churn_rows(raw), *backend_rows(raw), *cold_rows(raw), *buffer_rows(raw), *planner_rows(raw),
-            *hashing_rows(raw), *session_rows(raw)]
+    rows = [*knn_rows(raw), *flat_rows(raw), *many_rows(raw), *radius_rows(raw), large_row(raw), *lookup_rows(raw),
+            *build_rows(raw), *write_rows(raw), *churn_rows(raw), *backend_rows(raw), *cold_rows(raw), *buffer_rows(raw),
+            *planner_rows(raw), *hashing_rows(raw), *session_rows(raw)]
     machines = sorted({f"PostgreSQL {result['server']}, {result['machine']}" for result in raw.values()})
     peers = sorted({f"pgvector {result['peer']}" for result in raw.values() if "peer" in result})
     dates = sorted(result["measured"] for result in raw.values())
