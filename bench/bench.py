@@ -7,10 +7,12 @@ assert a time: it fails only where an answer is not exact."""
 import argparse
 import datetime
 import json
+import os
 from pathlib import Path
 
 import churn
 import cold
+import faiss_peer
 import hashing
 import hnsw
 import knn
@@ -38,6 +40,7 @@ SECTIONS = {
     "buffers": (cold.measure_buffers, [("real", 64), ("real", 256)]),
     "hashing": (hashing.measure, [("pictures", 0)]),
     "sessions": (sessions.measure, [("pictures", 0)]),
+    "faiss": (faiss_peer.measure, [("real", 64), ("real", 256), ("trained", 256), ("unseen", 256), ("pdq", 256)]),
     "hnsw64": (hnsw.measure, [("real", 64), ("L32", 64), ("uniform", 64)]),
     "hnsw256": (hnsw.measure, [("real", 256), ("L32", 256), ("trained", 256), ("uniform", 256)]),
 }
@@ -62,6 +65,8 @@ def parse_options():
                         help="build HNSW on uniform codes too, where it is known not to reach the recall")
     parser.add_argument("--large-rows", type=int, default=None, help="of sections knn10m and pdq10m; default: 10 x --rows")
     parser.add_argument("--seconds", type=float, default=9, help="of pgbench, a measurement")
+    parser.add_argument("--faiss", type=Path, default=os.environ.get("FAISS") or None,
+                        help="a virtual environment with faiss-cpu; default: what FAISS says")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the report anew")
     options = parser.parse_args()
     options.hnsw_rows = options.hnsw_rows or options.rows

@@ -20,6 +20,8 @@ NOT_MEASURED = "not measured"
 CASES = [("real", 64), ("L32", 64), ("uniform", 64), ("perceptual", 64), ("real", 256), ("L32", 256), ("trained", 256),
          ("uniform", 256), ("unseen", 256), ("pdq", 256)]
 
+FAISS_CASES = [("real", 64), ("real", 256), ("trained", 256), ("unseen", 256), ("pdq", 256)]
+
 LEGEND = """`real` are 112,419 codes of 64 and of 256 bits that a general-purpose hasher made of five picture collections;
 `trained` are the codes that the shipped hasher gives the 34,540 photos it was trained on. Both are repeated, with 0 to 6
 bits flipped, until the rows are there; the 200 queries were taken out first. `L32` (signs of a mixture of 2000 Gaussians in 32
@@ -36,6 +38,11 @@ rows, at the smallest ef_search whose recall of the ten nearest is at least 0.95
 harm. Builds have maintenance_work_mem = 1 GB and no parallel workers. Before a time was taken, the distances from the index
 were compared with those of a sequential scan for some queries and, but after inserts and churn, with those of the flat scan
 for all.
+
+faiss runs outside a server, one query at a time in one thread that is bound to a core: there are no SQL, no snapshots, no
+inserts beside it and no pages, and its memory is gone with its process. What a call to it costs without a search is in its
+times. IndexBinaryHNSW has pgvector's parameters (M = 16, efConstruction = 64), at the smallest efSearch whose recall is at
+least 0.95, of the same values.
 
 Lookups in ten times the rows are of PDQ hashes within 31 of 256 bits, made as those of `pdq`; a copy is a row with 0 to 20 bits
 flipped, and what it finds are mostly the repetitions of its picture.
@@ -56,6 +63,10 @@ def row(what, ours, against, ratio, target="-", met=None):
     """A row without a target is there to be read; one with a target that is neither met nor missed was not measured."""
     verdict = {True: "yes", False: "**no**", None: "-" if target == "-" else NOT_MEASURED}[met]
     return [what, ours, against, ratio, target, verdict]
+
+
+def faster(ratio):
+    return f"{ratio:.1f} × faster" if ratio >= 1 else f"{1 / ratio:.1f} × slower"
 
 
 def unmeasured(what, target="-"):
@@ -108,6 +119,24 @@ def flat_rows(raw):
         yield row(f"all pages read ({min(1.0, every['pages_read']):.0%}): within {every['radius']} of {bits} bits, uniform",
                   f"{every['ms']:.3f} ms (empty statement {ours['empty_ms']:.3f})",
                   f"flat scan, {every['flat_ms']:.3f} ms", f"{ratio:.2f} ×", *at_most(ratio, targets.ALL_PAGES))
+
+
+def faiss_rows(raw):
+    """Both indexes of faiss beside ours; without a target, as they are no servers."""
+    for kind, bits in FAISS_CASES:
+        ours, faiss = raw.get(f"knn{bits}.{kind}.{bits}"), raw.get(f"faiss.{kind}.{bits}")
+        if not ours or not faiss or ours["rows"] != faiss["rows"]:
+            yield unmeasured(f"top 10 × {bits} bits, {KINDS[kind]}, beside faiss")
+            continue
+        what, mine = f"top 10 of {count(ours['rows'])} × {bits} bits, {KINDS[kind]}, beside faiss", f"{ours['ms']:.3f} ms, exact"
+        flat, hnsw, point, approximate = faiss["flat"], faiss["hnsw"], reaching(faiss["hnsw"]), ours["approximate"]
+        yield row(what, mine, f"IndexBinaryFlat, {flat['ms']:.3f} ms, exact (call {faiss['call_ms']:.3f})",
+                  faster(flat["ms"] / ours["ms"]))
+        if approximate:
+            mine += f"; `target_recall = 0.95`, {approximate['ms']:.3f} ms at recall {approximate['recall']:.3f}"
+        yield row(what, mine, f"IndexBinaryHNSW, {point['ms']:.3f} ms at recall {point['recall']:.3f} (efSearch "
+                  f"{point['ef_search']}; built in {hnsw['build_s']:.0f} s, ours in {ours['build_s']:.2f})",
+                  faster(point["ms"] / ours["ms"]) + (f"; {faster(point['ms'] / approximate['ms'])}" if approximate else ""))
 
 
 def many_rows(raw):
@@ -382,11 +411,12 @@ def wrong_cells(raw):
 
 
 def render(raw, plot, smoke=False):
-    rows = [*knn_rows(raw), *flat_rows(raw), *many_rows(raw), *radius_rows(raw), large_row(raw), *lookup_rows(raw),
-            *build_rows(raw), *write_rows(raw), *churn_rows(raw), *backend_rows(raw), *cold_rows(raw), *buffer_rows(raw),
+    rows = [*knn_rows(raw), *flat_rows(raw), *faiss_rows(raw), *many_rows(raw), *radius_rows(raw), large_row(raw),
+            *lookup_rows(raw), *build_rows(raw), *write_rows(raw), *churn_rows(raw), *backend_rows(raw), *cold_rows(raw), *buffer_rows(raw),
             *planner_rows(raw), *hashing_rows(raw), *session_rows(raw)]
     machines = sorted({f"PostgreSQL {result['server']}, {result['machine']}" for result in raw.values()})
-    peers = sorted({f"pgvector {result['peer']}" for result in raw.values() if "peer" in result})
+    peers = sorted({f"pgvector {result['peer']}" for result in raw.values() if "peer" in result} |
+                   {f"faiss {result['version']}" for result in raw.values() if "version" in result})
     dates = sorted(result["measured"] for result in raw.values())
     when = f", {dates[0]} to {dates[-1]}" if dates else ""
     title = "A smoke test of `make bench`, with another number of rows: no results" if smoke else "Results of `make bench`"

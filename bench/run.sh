@@ -7,6 +7,7 @@
 #   SHARED=../shared   where the collections lie; without it, no real codes
 #   PGVECTOR=/dir      a built pgvector (vector.so, vector.control, vector--*.sql), the peer; it is never part of this
 #                      tree, and without it its rows say "not measured"
+#   FAISS=/dir         a virtual environment with faiss-cpu, the peer outside a server; without it, the same
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/private_server.sh
