@@ -53,7 +53,7 @@ def parse_options():
     parser.add_argument("--out", type=Path, default=None,
                         help="the directory of RESULTS.md and knn.svg; default: bench, or BUILD/bench-ROWS of a smoke test")
     parser.add_argument("--raw", type=Path, default=None,
-                        help="the file of the raw numbers; default: BUILD/bench.json, or BUILD/bench-ROWS.json of a smoke test")
+                        help="the file of the raw numbers; default: BUILD/bench.json, BUILD/bench-ROWS.json of a smoke test")
     parser.add_argument("--sections", nargs="*", default=[],
                         help=f"of {', '.join(SECTIONS)}; NAME.KIND for one kind of codes; default: all, less --skip")
     parser.add_argument("--skip", nargs="*", default=[], help="sections, or NAME.KIND, left out of the default")

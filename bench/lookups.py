@@ -6,7 +6,7 @@ import random
 from datasets import QUERIES, SEED, Dataset, loaded, use_index
 from knn import measure_radius
 
-RADIUS = 31  # of 256 bits: what PDQ's authors take two pictures for the same at
+RADIUS = 31  # of 256 bits: up to that distance PDQ's authors call two pictures the same
 COPY_FLIPS = 20  # at most, in the hash of a copy
 
 
