@@ -45,14 +45,14 @@ void query_distances(const RecallSample &sample, const uint64 *code, uint16 (*di
     hamming::best_kernel().distances(sample.blocked, sample.count, sample.words, code, *distances);
 }
 
-void place_queries(const RecallSample &sample, const uint64 *centroids, const LeafRow *leaves, uint32 count,
+void place_queries(const RecallSample &sample, const uint64 *centroids, const uint32 *entries, uint32 count,
                    QueryPlace *places) {
     const Size levels = sample.bits + 1;
     auto held = static_cast<int64 *>(palloc0(sizeof(int64) * levels * sample.count));  // [query][distance]
     uint16 distances[kRecallQueries];
     for (uint32 l = 0; l < count; l++) {
         query_distances(sample, centroids + static_cast<Size>(l) * sample.words, &distances);
-        for (int q = 0; q < sample.count; q++) held[q * levels + distances[q]] += leaves[l].entries;
+        for (int q = 0; q < sample.count; q++) held[q * levels + distances[q]] += entries[l];
     }
     for (int q = 0; q < sample.count; q++) places[q] = place_of_query(held + q * levels, sample.bits);
     pfree(held);
@@ -127,7 +127,11 @@ RecallReach measured_reach(const RecallSample &sample, const TierWriter &tier) {
     const int count = sample.count;
     if (count < kRecallStrata) return unknown_reach();
     QueryPlace places[kRecallQueries];
-    place_queries(sample, tier.written_centroids, tier.leaf_rows, tier.written_leaves, places);
+    auto entries =
+        static_cast<uint32 *>(palloc_extended(sizeof(uint32) * tier.written_leaves, MCXT_ALLOC_HUGE));
+    for (uint32 l = 0; l < tier.written_leaves; l++) entries[l] = tier.leaf_rows[l].entries;
+    place_queries(sample, tier.written_centroids, entries, tier.written_leaves, places);
+    pfree(entries);
     Query queries[kRecallQueries];
     for (int q = 0; q < count; q++) queries[q] = {q, places[q]};
     std::sort(queries, queries + count,

@@ -42,7 +42,7 @@ inline const uint64 *recall_query(const RecallSample &sample, int q) {
 void query_distances(const RecallSample &sample, const uint64 *code, uint16 (*distances)[kRecallQueries]);
 
 // Where the queries lie among leaves, centroids row-major.
-void place_queries(const RecallSample &sample, const uint64 *centroids, const LeafRow *leaves, uint32 count,
+void place_queries(const RecallSample &sample, const uint64 *centroids, const uint32 *entries, uint32 count,
                    QueryPlace *places);
 
 // Up to which a code counts as a near copy of another: that of the operator ~=.

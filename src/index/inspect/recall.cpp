@@ -1,10 +1,10 @@
 // imagehash_index_recall(): the share of the nearest rows that searches find at a recall that is asked for.
 //
-// imagehash.target_recall promises a recall that was measured with the index's own hashes when its tiers were
-// built. This is the same measure with queries of the user's: each is searched for twice through the index,
-// exactly and with that setting. The caller must be allowed to read the table; the SQL, which has the index's
-// expressions in it, runs with the rights of the table's owner. Plain structs and palloc memory only: ereport
-// jumps over these frames.
+// imagehash.target_recall promises a mean recall over queries drawn like the rows, as measured with hashes of
+// the index. This is the same measure with queries of the user's: each is searched for twice through the
+// index, exactly and with that setting. The caller must be allowed to read the table; the SQL, which has the
+// index's expressions in it, runs with the rights of the table's owner. Plain structs and palloc memory only:
+// ereport jumps over these frames.
 #include "index/inspect/open_index.h"
 #include "index/store/strategies.h"
 #include "pg/server/as_owner.h"

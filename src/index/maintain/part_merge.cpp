@@ -6,7 +6,7 @@
 
 #include "hamming/leaf_finder.h"
 #include "index/build/interruptible.h"
-#include "index/build/tier_writer.h"
+#include "index/maintain/remeasure.h"
 #include "index/store/leaf_reader.h"
 
 extern "C" {
@@ -211,7 +211,9 @@ struct LeafMerge {
     int64 *leaf_counts;  // rows at most, by leaf of the largest tier
     TierWriter *large;   // of the tier that replaces the largest; null where it stays
     TierWriter *small;
-    uint32 next_leaf;  // of the part, to be begun
+    uint32 next_leaf;   // of the part, to be begun
+    RecallReach reach;  // of both tiers that are written
+    uint32 unmeasured;  // rows of the sources that came since it was measured
 };
 
 }  // namespace
@@ -270,15 +272,44 @@ static void write_rows(LeafMerge *merge) {
 // The largest tier with its part written anew; `dead` of the part's entries are left out.
 static Tier finish_large(LeafMerge *merge, int64 dead) {
     const Tier &before = merge->largest->tier;
-    TierWriter *writer = merge->large;
-    begin_leaves_up_to(merge, merge->part.end);
-    share_leaves(writer, *merge->largest, merge->part.end, before.leaves);
-    Tier tier = finish_tier(writer, merge->largest->directory->statistics);
+    TierStatistics statistics = merge->largest->directory->statistics;
+    statistics.reach = merge->reach;
+    Tier tier = finish_tier(merge->large, statistics);
     tier.dead = Min(Max(before.dead - dead, INT64CONST(0)), tier.entries);
     tier.clustered_rows = before.clustered_rows;
     tier.radius_limit = before.radius_limit;
     tier.next_leaf = merge->part.end < before.leaves ? merge->part.end : 0;
+    tier.unmeasured = merge->unmeasured;
     return tier;
+}
+
+static Tier finish_small(LeafMerge *merge) {
+    TierStatistics statistics = merge->largest->directory->statistics;
+    statistics.reach = merge->reach;
+    Tier tier = finish_tier(merge->small, statistics);
+    if (merge->large == nullptr) tier.unmeasured = merge->unmeasured;
+    return tier;
+}
+
+// With all codes written, before the directories are. What is measured holds for rows like those that were
+// there; unlike ones are read whole until they are measured too.
+static void set_reach(LeafMerge *merge, const Meta &meta, const MergeSources &sources) {
+    const PendingRows &pending = *merge->pending;
+    const int bits = static_cast<int>(meta.bits);
+    merge->reach = merge->largest->directory->statistics.reach;
+    int64 unmeasured = pending.count + (merge->large != nullptr ? meta.tiers[0].unmeasured : 0);
+    bool unlike = rows_are_unlike(*merge->largest, bits, pending.rows, pending.count, pending.words + 1);
+    for (uint32 t = sources.first_tier; t < meta.tiers_count; t++) {
+        unmeasured += meta.tiers[t].unmeasured;
+        unlike = unlike || reach_is_unknown(read_statistics(merge->index, meta.tiers[t]).reach);
+    }
+    if (merge->large == nullptr) {
+        if (unlike) merge->reach = unknown_reach();
+    } else if (unlike || unmeasured * kMeasuredFraction > merge->large->entries) {
+        merge->reach = measure_reach(*merge->large, *merge->small, bits);
+        unmeasured = 0;
+    }
+    merge->unmeasured = static_cast<uint32>(Min(unmeasured, static_cast<int64>(PG_UINT32_MAX)));
 }
 
 static void retire_directory(const TierImage &image, PageList *retiring) {
@@ -341,9 +372,14 @@ void merge_by_leaves(Relation index, const Meta &meta, const MergeSources &sourc
     open_merge(merge, meta, sources, &retiring);
     write_rows(merge);
     finish_codes(merge->small);
+    if (merge->large != nullptr) {
+        begin_leaves_up_to(merge, merge->part.end);
+        share_leaves(merge->large, *merge->largest, merge->part.end, merge->largest->tier.leaves);
+    }
+    set_reach(merge, meta, sources);
     Tier large, small;
     const bool any_small = merge->small->entries > 0;
-    if (any_small) small = finish_tier(merge->small, merge->largest->directory->statistics);
+    if (any_small) small = finish_small(merge);
     if (merge->large != nullptr)
         large = finish_large(merge, merge->sources[merge->sources_count - 1].tier->dead);
     switch_over(index, sources, merge->large != nullptr ? &large : nullptr, any_small ? &small : nullptr,

@@ -29,6 +29,7 @@ struct Tier {
     uint32 tight_leaves;   // the first ones; the others are loose
     uint32 radius_limit;   // of the codes that a tight leaf takes
     uint32 next_leaf;      // where the next part to be rewritten begins
+    uint32 unmeasured;     // rows that came with merges since the reach (directory.h) was measured
 };
 
 struct Meta {

@@ -57,7 +57,8 @@ void define_settings() {
         "imagehash.target_recall",
         "Share of the nearest rows that an index scan in order of distance must find.",
         "1 is exact. Below that, the scan reads only the leaves nearest to the query, as many as gave this "
-        "recall of the 10 nearest when the index was built, with its own hashes as queries.",
+        "recall of the 10 and of the 100 nearest when it was measured last, with hashes of the index as "
+        "queries.",
         &settings.target_recall, 1.0, 0.5, 1.0, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("imagehash.directory_cache",
                             "Memory in which a session keeps directories of hamming indexes.",
