@@ -119,7 +119,8 @@ tap_file() {
     as_owner env -u PGHOST -u PGUSER -u PGDATABASE \
         PATH="$PATH" PERL5LIB="$3" PG_REGRESS="$3/../regress/pg_regress" PGPORT=65432 \
         TESTDIR="$2" TESTDATADIR="$2" TESTLOGDIR="$2/log" \
-        IMAGEHASH_SOURCE="$IMAGEHASH_SOURCE" IMAGEHASH_ROOT="$PRIVATE_ROOT" ${IMAGEHASH_SHARED:+IMAGEHASH_SHARED="$IMAGEHASH_SHARED"} \
+        IMAGEHASH_SOURCE="$IMAGEHASH_SOURCE" IMAGEHASH_ROOT="$PRIVATE_ROOT" \
+        ${IMAGEHASH_TEST_POINTS:+IMAGEHASH_TEST_POINTS="$IMAGEHASH_TEST_POINTS"} ${IMAGEHASH_SHARED:+IMAGEHASH_SHARED="$IMAGEHASH_SHARED"} \
         prove --verbose "$1"
 }
 
@@ -141,7 +142,24 @@ tap_report() {
     record "$name" "$ok" "$bad" "$skip"
 }
 
+# A second copy of the installation, beside the first, in which the module has test points (src/index/store/test_point.h).
+install_test_points() {
+    local root=$PRIVATE_ROOT/test_points module=$build/test_points/imagehash.so directory
+    if [[ ! -f $module ]]; then
+        echo "$module is not built: tests that need test points are skipped"
+        return
+    fi
+    mkdir "$root"
+    for directory in "$PRIVATE_ROOT"/*/; do
+        [[ $directory == "$root/" ]] || cp -al "$directory" "$root"
+    done
+    directory=$("$PRIVATE_BIN/pg_config" --pkglibdir)
+    cp --remove-destination "$module" "$root${directory#"$PRIVATE_ROOT"}"
+    export IMAGEHASH_TEST_POINTS=$root${PRIVATE_BIN#"$PRIVATE_ROOT"}
+}
+
 private_install "$build"
+install_test_points
 if [[ -n ${PGVECTOR:-} ]]; then
     private_pgvector "$PGVECTOR"
 elif [[ ! -f $("$PRIVATE_BIN/pg_config" --sharedir)/extension/vector.control ]]; then

@@ -5,6 +5,7 @@
 // memory shares the pages. It must not leave a thread behind there: the postmaster forks.
 #include "index/planner/distance_clauses.h"
 #include "index/store/options.h"
+#include "index/store/test_point.h"
 #include "pg/catalog/model_files.h"
 #include "pg/server/errors.h"
 #include "pg/server/libraries.h"
@@ -70,6 +71,9 @@ static void preload_libraries() {
 }
 
 extern "C" void _PG_init() {
+#ifdef IMAGEHASH_TEST_POINTS
+    index::define_test_points();
+#endif
     pg::define_settings();
     index::define_options();
     pg::serve_distance_clauses();

@@ -28,6 +28,8 @@ my ($vision, $semantic) = ("$libraries/libimagehash_vision.so", "$libraries/libi
 my @strangers = grep { !/^(linux-vdso|linux-gate|ld-linux.*|libstdc\+\+|libgcc_s|libm|libc)\.so/ } loaded_with($module);
 is("@strangers", '', 'imagehash.so needs the C++ runtime and nothing else');
 
+unlike(slurp_file($module), qr/test_point/, '... and has no test points');
+
 my @opencv = map { /^libopencv_(\w+)/ ? $1 : () } needed_by($vision);
 my @unused = grep { !/^(core|imgproc|imgcodecs)$/ } @opencv;
 ok(scalar(@opencv), 'libimagehash_vision.so links OpenCV');

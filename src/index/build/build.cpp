@@ -8,6 +8,7 @@
 #include "index/build/parallel_build.h"
 #include "index/build/tier_builder.h"
 #include "index/store/options.h"
+#include "index/store/test_point.h"
 
 extern "C" {
 #include "access/tableam.h"
@@ -89,8 +90,10 @@ IndexBuildResult *hamming_build(Relation heap, Relation index, IndexInfo *info) 
     free_table_rows(rows);
     if (parallel != nullptr) end_parallel_build(parallel);
     write_meta(index, *meta);
+    TEST_POINT("build-written");
     if (RelationNeedsWAL(index))
         log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+    TEST_POINT("build-logged");
     pfree(meta);
     return result;
 }

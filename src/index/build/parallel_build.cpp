@@ -2,6 +2,7 @@
 #include "index/build/parallel_build.h"
 
 #include "index/build/interruptible.h"
+#include "index/store/test_point.h"
 
 extern "C" {
 #include "access/parallel.h"
@@ -112,6 +113,7 @@ static TableRows *scan_share(Relation heap, Relation index, SharedBuild *shared,
     share->table_rows = rows->table_rows;
     share->misfit = rows->misfit;
     share->broken_hot_chain = info->ii_BrokenHotChain;
+    TEST_POINT("build-share-scanned");
     count_participant(shared, &shared->scanned);
     return rows;
 }
@@ -125,6 +127,7 @@ static void sort_share(SharedBuild *shared, Sharedsort *sharedsort, AssignmentJo
     job.done = &shared->rows_assigned;
     if (job.rows != nullptr) assign_rows(job);
     tuplesort_performsort(job.sort);
+    TEST_POINT("build-share-sorted");
     tuplesort_end(job.sort);  // what it sorted stays in the shared files
 }
 

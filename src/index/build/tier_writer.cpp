@@ -4,6 +4,7 @@
 #include "index/build/tier_writer.h"
 
 #include "index/store/growing_array.h"
+#include "index/store/test_point.h"
 
 extern "C" {
 #include "common/pg_prng.h"
@@ -42,6 +43,7 @@ static PageRef write_page(TierWriter *writer, const char *image) {
         MarkBufferDirty(buffer);
     }
     UnlockReleaseBuffer(buffer);
+    TEST_POINT("tier-page-written");
     return ref;
 }
 

@@ -12,6 +12,7 @@
 #include "index/store/entry.h"
 #include "index/store/options.h"
 #include "index/store/recycle.h"
+#include "index/store/test_point.h"
 
 namespace imagehash::index {
 
@@ -128,6 +129,7 @@ static bool add_pending_page(Relation index, Cache *cache, const Entry &entry, c
     PageChange page = {buffer, image.data};
     finish_meta_change(&change, &page);
     UnlockReleaseBuffer(buffer);
+    TEST_POINT("pending-page-listed");
     cache->page = ref;
     return true;
 }
@@ -150,14 +152,17 @@ static void insert_hash(Relation index, Cache *cache, const Entry &entry, const 
         Meta meta;
         bool full = false;
         read_meta(index, &meta);
+        TEST_POINT("insert-meta-read");
         buffer = lock_open_page(index, meta, cache, &full);
         if (BufferIsValid(buffer) || !full) continue;
         if (add_pending_page(index, cache, entry, tid, &merge_due)) break;
+        TEST_POINT("insert-list-full");
         lock_structure(index);  // somebody else is merging, or nobody could
         merge_if_due(index, MergeWhen::full);
         unlock_structure(index);
     }
     if (BufferIsValid(buffer)) append_to(index, buffer, words, entry.code, tid);
+    TEST_POINT("insert-entered");
     if (merge_due && try_lock_structure(index)) {
         merge_if_due(index, MergeWhen::full);
         unlock_structure(index);
@@ -195,6 +200,7 @@ static void insert_null(Relation index, const ItemPointerData *tid) {
     PageChange page = {buffer, image.data};
     finish_meta_change(&change, &page);
     UnlockReleaseBuffer(buffer);
+    TEST_POINT("null-page-listed");
 }
 
 bool hamming_insert(Relation index, Datum *values, bool *is_null, ItemPointer tid, Relation /* heap */,

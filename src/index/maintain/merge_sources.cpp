@@ -4,6 +4,7 @@
 
 #include "index/store/growing_array.h"
 #include "index/store/recycle.h"
+#include "index/store/test_point.h"
 
 extern "C" {
 #include "storage/indexfsm.h"
@@ -46,6 +47,7 @@ void collect_pending(Relation index, const Meta &meta, const MergeSources &sourc
                      PageList *retiring) {
     const int words = meta.words();
     for (uint32 p = 0; p < sources.pending_count; p++) close_page(index, meta.pending[p], words);
+    TEST_POINT("merge-closed");
     for (uint32 p = 0; p < sources.pending_count; p++) {
         copy_rows(index, meta.pending[p], words, rows);
         add_page(retiring, meta.pending[p]);
@@ -54,6 +56,7 @@ void collect_pending(Relation index, const Meta &meta, const MergeSources &sourc
 
 void switch_over(Relation index, const MergeSources &sources, const Tier *largest, const Tier *tier,
                  const PageList &retiring) {
+    TEST_POINT("merge-written");
     MetaChange change;
     begin_meta_change(index, &change);
     Meta *meta = &change.meta;
@@ -70,9 +73,12 @@ void switch_over(Relation index, const MergeSources &sources, const Tier *larges
         meta->tiers[t] = *tier;
     }
     finish_meta_change(&change);
+    TEST_POINT("merge-switched");
     const uint64 mark = retirement_mark();
     for (int64 r = 0; r < retiring.count; r++) retire_page(index, retiring.refs[r], mark);
+    TEST_POINT("merge-retired");
     IndexFreeSpaceMapVacuum(index);  // else nobody would find them before the next vacuum
+    TEST_POINT("merge-done");
 }
 
 }  // namespace imagehash::index

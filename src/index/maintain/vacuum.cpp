@@ -11,6 +11,7 @@
 #include "index/maintain/merge.h"
 #include "index/store/directory.h"
 #include "index/store/recycle.h"
+#include "index/store/test_point.h"
 
 extern "C" {
 #include "storage/indexfsm.h"
@@ -162,6 +163,7 @@ static void sweep_block(Sweep *sweep, BlockNumber block, BufferAccessStrategy st
     if (orphan) {
         retire_page(sweep->index, {block, serial}, sweep->mark);
         sweep->result->pages_newly_deleted++;
+        TEST_POINT("sweep-orphan");
     }
 }
 
@@ -192,11 +194,15 @@ static void sweep_index(IndexVacuumInfo *info, IndexBulkDeleteResult *result,
     result->pages_free = result->pages_deleted = 0;
     sweep->mark = retirement_mark();
     expect_pages(sweep);
+    TEST_POINT("sweep-begun");
     for (BlockNumber block = kFirstBlock; block < sweep->blocks; block++) {
         pg::vacuum_delay();
         if (!has_nothing_to_remove(sweep, block)) sweep_block(sweep, block, info->strategy);
+        TEST_POINT("sweep-page");
     }
+    TEST_POINT("sweep-ended");
     note_dead(sweep);
+    TEST_POINT("sweep-noted");
     result->num_pages = sweep->blocks;
     result->estimated_count = false;
     pfree(sweep->tiers);
@@ -233,6 +239,7 @@ static void merge_after_sweep(Relation index) {
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     for (int done = 1; part && done < kPartsOfTier; done++) {
         if (RelationGetNumberOfBlocks(index) - blocks > blocks / 16) break;
+        TEST_POINT("vacuum-part-merged");
         part = lock_and_merge(index, MergeWhen::go_on);
     }
 }

@@ -14,6 +14,7 @@
 #include "index/scan/tids.h"
 #include "index/store/directory_cache.h"
 #include "index/store/entry.h"
+#include "index/store/test_point.h"
 
 extern "C" {
 #include "access/tableam.h"
@@ -109,6 +110,7 @@ static void load_leaves(IndexScanDesc scan) {
 static void start_codes(IndexScanDesc scan) {
     ScanState *state = scan_state(scan);
     load_leaves(scan);
+    TEST_POINT("scan-directory-read");
     if (state->spec.by_distance) {
         start_ordered(scan);
         state->phase = Phase::ordered;
@@ -123,6 +125,7 @@ static void start_scan(IndexScanDesc scan) {
     ScanState *state = scan_state(scan);
     pg::count_index_scan(scan);
     read_meta(scan->indexRelation, &state->meta, scan->xs_snapshot);
+    TEST_POINT("scan-meta-read");
     state->layout = Layout::of_words(state->meta.words());
     state->is_heap = !scan->heapRelation || scan->heapRelation->rd_tableam == GetHeapamTableAmRoutine();
     make_search_spec(state->meta, scan, state->filters, &state->spec);

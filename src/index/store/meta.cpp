@@ -3,6 +3,7 @@
 #include "index/store/meta.h"
 
 #include "index/store/input_type.h"
+#include "index/store/test_point.h"
 
 namespace imagehash::index {
 
@@ -120,6 +121,7 @@ uint32 take_serials(Relation index, uint32 count) {
     uint32 first = change.meta.next_serial;
     for (uint32 i = 0; i < count; i++) next_serial(&change.meta.next_serial);
     finish_meta_change(&change);
+    TEST_POINT("serials-taken");
     return first;
 }
 

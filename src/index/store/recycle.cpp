@@ -3,6 +3,7 @@
 #include "index/store/recycle.h"
 
 #include "index/store/old_readers.h"
+#include "index/store/test_point.h"
 
 extern "C" {
 #include "access/transam.h"
@@ -38,6 +39,7 @@ void retire_page(Relation index, PageRef ref, uint64 mark) {
     if (!PageIsNew(BufferGetPage(buffer)) && trailer->serial == ref.serial && trailer->retired == 0)
         mark_retired(index, buffer, mark);
     UnlockReleaseBuffer(buffer);
+    TEST_POINT("page-retired");
     RecordFreeIndexPage(index, ref.block);
 }
 
@@ -76,11 +78,20 @@ static Buffer take_from_map(Relation index, BlockNumber *too_early, int *count, 
         BlockNumber block = GetFreeIndexPage(index);
         if (block == InvalidBlockNumber) break;
         Buffer buffer = lock_if_recyclable(index, block);
-        if (BufferIsValid(buffer)) return buffer;
+        if (BufferIsValid(buffer)) {
+            TEST_POINT("page-reused");
+            return buffer;
+        }
         if (block != kMetaBlock && block < RelationGetNumberOfBlocks(index) && is_retired(index, block))
             too_early[(*count)++] = block;
     }
     return InvalidBuffer;
+}
+
+static Buffer add_page_at_end(Relation index) {
+    Buffer buffer = pg::extend_relation(index);
+    TEST_POINT("page-added");
+    return buffer;
 }
 
 Buffer allocate_page(Relation index) {
@@ -88,12 +99,12 @@ Buffer allocate_page(Relation index) {
     int count = 0;
     Buffer buffer = take_from_map(index, too_early, &count, kTries);
     for (int i = 0; i < count; i++) RecordFreeIndexPage(index, too_early[i]);
-    return BufferIsValid(buffer) ? buffer : pg::extend_relation(index);
+    return BufferIsValid(buffer) ? buffer : add_page_at_end(index);
 }
 
 Buffer allocate_one_of_many(Relation index, PagesTooEarly *too_early) {
     Buffer buffer = take_from_map(index, too_early->blocks, &too_early->count, lengthof(too_early->blocks));
-    return BufferIsValid(buffer) ? buffer : pg::extend_relation(index);
+    return BufferIsValid(buffer) ? buffer : add_page_at_end(index);
 }
 
 void put_back(Relation index, PagesTooEarly *too_early) {
@@ -127,7 +138,7 @@ Buffer allocate_null_page(Relation index) {
         UnlockReleaseBuffer(buffer);
         note_null_page(index, block, false);
     }
-    return pg::extend_relation(index);
+    return add_page_at_end(index);
 }
 
 // Vacuum needs to know nothing of the constants above.
