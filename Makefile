@@ -46,7 +46,7 @@ installcheck:
 	test/installcheck.sh
 
 check: all
-	@$(TO_BUILD) --target unit_tests imagehash_test_points
+	@$(TO_BUILD) --target unit_tests test_modules
 	BUILD=$(BUILD) test/run_all.sh
 
 # On a fresh machine cmake appears only when deps is through, so the build is a make of its own.

@@ -156,6 +156,7 @@ install_test_points() {
     directory=$("$PRIVATE_BIN/pg_config" --pkglibdir)
     cp --remove-destination "$module" "$root${directory#"$PRIVATE_ROOT"}"
     export IMAGEHASH_TEST_POINTS=$root${PRIVATE_BIN#"$PRIVATE_ROOT"}
+    cp "$build/test_points/fail_nth.so" "$directory"
 }
 
 private_install "$build"
