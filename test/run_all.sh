@@ -120,6 +120,7 @@ tap_file() {
         PATH="$PATH" PERL5LIB="$3" PG_REGRESS="$3/../regress/pg_regress" PGPORT=65432 \
         TESTDIR="$2" TESTDATADIR="$2" TESTLOGDIR="$2/log" \
         IMAGEHASH_SOURCE="$IMAGEHASH_SOURCE" IMAGEHASH_ROOT="$PRIVATE_ROOT" \
+        ${IMAGEHASH_SMALL_DISK:+IMAGEHASH_SMALL_DISK="$IMAGEHASH_SMALL_DISK"} \
         ${IMAGEHASH_TEST_POINTS:+IMAGEHASH_TEST_POINTS="$IMAGEHASH_TEST_POINTS"} ${IMAGEHASH_SHARED:+IMAGEHASH_SHARED="$IMAGEHASH_SHARED"} \
         prove --verbose "$1"
 }
@@ -159,8 +160,22 @@ install_test_points() {
     cp "$build/test_points/fail_nth.so" "$directory"
 }
 
+# A disk that is soon full, for t/025, where a file system can be mounted; it is unmounted on exit.
+mount_small_disk() {
+    local disk=$PRIVATE_ROOT/small_disk
+    [[ $EUID -eq 0 ]] || return 0
+    mkdir "$disk"
+    if ! mount -t tmpfs -o size=8m,mode=700,uid="$(id -u postgres)",gid="$(id -g postgres)" tmpfs "$disk" 2>/dev/null; then
+        rmdir "$disk"
+        return 0
+    fi
+    trap 'status=$?; umount "$PRIVATE_ROOT/small_disk" 2>/dev/null || umount --lazy "$PRIVATE_ROOT/small_disk"; (exit "$status"); private_cleanup' EXIT
+    export IMAGEHASH_SMALL_DISK=$disk
+}
+
 private_install "$build"
 install_test_points
+! wanted t 025_no_room || mount_small_disk
 if [[ -n ${PGVECTOR:-} ]]; then
     private_pgvector "$PGVECTOR"
 elif [[ ! -f $("$PRIVATE_BIN/pg_config" --sharedir)/extension/vector.control ]]; then
