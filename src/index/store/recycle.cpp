@@ -19,6 +19,10 @@ namespace imagehash::index {
 constexpr Size kFreeEnough = BLCKSZ / 2;
 constexpr Size kNullPageRoom = BLCKSZ / 4;
 constexpr int kTries = 16;
+// Who needs one page looks at so many that cannot be used yet before it adds one. A search of the map begins
+// at its front after each merge, where the pages lie that the last merges have left: with few tries there is
+// never an end to adding pages, though hundreds behind them are free.
+constexpr int kPatientTries = 1024;
 
 uint64 retirement_mark() {
     const bool in_vacuum = (MyProc->statusFlags & PROC_IN_VACUUM) != 0;
@@ -64,16 +68,18 @@ static Buffer lock_if_recyclable(Relation index, BlockNumber block) {
     return InvalidBuffer;
 }
 
-static bool is_retired(Relation index, BlockNumber block) {
+// What the page was marked with when it left, 0 where it did not.
+static uint64 mark_of(Relation index, BlockNumber block) {
     Buffer buffer = ReadBuffer(index, block);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    bool retired = !PageIsNew(BufferGetPage(buffer)) && page_trailer(BufferGetPage(buffer))->retired != 0;
+    uint64 mark = PageIsNew(BufferGetPage(buffer)) ? 0 : page_trailer(BufferGetPage(buffer))->retired;
     UnlockReleaseBuffer(buffer);
-    return retired;
+    return mark;
 }
 
-// What the map says is free, locked; pages that are not yet are put aside, at most `room`.
-static Buffer take_from_map(Relation index, BlockNumber *too_early, int *count, int room) {
+// What the map says is free, locked; pages that are not yet are put aside, at most `room`. *oldest falls to
+// the least mark among them.
+static Buffer take_from_map(Relation index, BlockNumber *too_early, int *count, int room, uint64 *oldest) {
     while (*count < room) {
         BlockNumber block = GetFreeIndexPage(index);
         if (block == InvalidBlockNumber) break;
@@ -82,8 +88,11 @@ static Buffer take_from_map(Relation index, BlockNumber *too_early, int *count, 
             TEST_POINT("page-reused");
             return buffer;
         }
-        if (block != kMetaBlock && block < RelationGetNumberOfBlocks(index) && is_retired(index, block))
-            too_early[(*count)++] = block;
+        if (block == kMetaBlock || block >= RelationGetNumberOfBlocks(index)) continue;
+        const uint64 mark = mark_of(index, block);
+        if (mark == 0) continue;
+        too_early[(*count)++] = block;
+        *oldest = Min(*oldest, mark);
     }
     return InvalidBuffer;
 }
@@ -94,16 +103,30 @@ static Buffer add_page_at_end(Relation index) {
     return buffer;
 }
 
+// The search of the map that found no page last, and the least mark of what it found: as long as a snapshot
+// holds that back, patience finds no other.
+static struct {
+    Oid index;
+    uint64 oldest;
+} vain_search;
+
 Buffer allocate_page(Relation index) {
-    BlockNumber too_early[kTries];
+    BlockNumber too_early[kPatientTries];
     int count = 0;
-    Buffer buffer = take_from_map(index, too_early, &count, kTries);
+    uint64 oldest = PG_UINT64_MAX;
+    const bool in_vain =
+        vain_search.index == RelationGetRelid(index) &&
+        !GlobalVisCheckRemovableFullXid(nullptr, FullTransactionIdFromU64(vain_search.oldest));
+    Buffer buffer = take_from_map(index, too_early, &count, in_vain ? kTries : kPatientTries, &oldest);
+    if (!in_vain && !BufferIsValid(buffer) && count > 0) vain_search = {RelationGetRelid(index), oldest};
     for (int i = 0; i < count; i++) RecordFreeIndexPage(index, too_early[i]);
     return BufferIsValid(buffer) ? buffer : add_page_at_end(index);
 }
 
 Buffer allocate_one_of_many(Relation index, PagesTooEarly *too_early) {
-    Buffer buffer = take_from_map(index, too_early->blocks, &too_early->count, lengthof(too_early->blocks));
+    uint64 oldest = PG_UINT64_MAX;
+    Buffer buffer =
+        take_from_map(index, too_early->blocks, &too_early->count, lengthof(too_early->blocks), &oldest);
     return BufferIsValid(buffer) ? buffer : add_page_at_end(index);
 }
 
