@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $seed = $ENV{SEED} // int(rand(1e6));
-my $seconds = $ENV{SECONDS_EACH} // 3;
+my $seconds = $ENV{SECONDS_EACH} // 2;
 note "seed $seed";
 srand($seed);
 
