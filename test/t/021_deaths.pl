@@ -64,15 +64,19 @@ sub is_whole
 	my $wrong = 'no answer';
 	for (1 .. 600)
 	{
-		my $failed = $node->psql(
-			'postgres', q(
+		# A psql that is refused may be gone before it is told what to ask.
+		my ($failed, $said) = (1, '');
+		eval {
+			$failed = $node->psql(
+				'postgres', q(
 			SET enable_bitmapscan = off; SET enable_sort = off; SET enable_seqscan = off;
 			CREATE TEMP TABLE by_index AS SELECT id, h FROM photo ORDER BY h <~> repeat('c4ca4238a0b92382', 16)::imagehash;
 			SET enable_indexscan = off; SET enable_seqscan = on; SET enable_sort = on;
 			CREATE TEMP TABLE by_table AS SELECT id, h FROM photo;
 			SELECT imagehash_index_check('photo_h', heapallindexed => true);
 			SELECT (SELECT count(*) FROM (TABLE by_index EXCEPT ALL TABLE by_table) a) + (SELECT count(*) FROM (TABLE by_table EXCEPT ALL TABLE by_index) b);
-		), stdout => \$wrong, stderr => \my $said, on_error_die => 0, on_error_stop => 1);
+			), stdout => \$wrong, stderr => \$said, on_error_die => 0, on_error_stop => 1);
+		};
 		last unless $failed;
 		$wrong = $said;
 		last if $said =~ /ERROR/;
