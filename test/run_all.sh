@@ -160,6 +160,13 @@ install_test_points() {
     cp "$build/test_points/fail_nth.so" "$directory"
 }
 
+# Keeps the status, for private_cleanup().
+unmount_small_disk() {
+    local status=$?
+    umount "$PRIVATE_ROOT/small_disk" 2>/dev/null || umount --lazy "$PRIVATE_ROOT/small_disk" || true
+    return "$status"
+}
+
 # A disk that is soon full, for t/025, where a file system can be mounted; it is unmounted on exit.
 mount_small_disk() {
     local disk=$PRIVATE_ROOT/small_disk
@@ -169,7 +176,7 @@ mount_small_disk() {
         rmdir "$disk"
         return 0
     fi
-    trap 'status=$?; umount "$PRIVATE_ROOT/small_disk" 2>/dev/null || umount --lazy "$PRIVATE_ROOT/small_disk"; (exit "$status"); private_cleanup' EXIT
+    trap 'unmount_small_disk || private_cleanup; private_cleanup' EXIT
     export IMAGEHASH_SMALL_DISK=$disk
 }
 
