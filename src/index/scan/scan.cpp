@@ -94,31 +94,49 @@ static void bound_by_filters(ScanState *state) {
     state->filter_distances = spec.filters_count > 0 ? distances : nullptr;
 }
 
-static void load_leaves(IndexScanDesc scan) {
+static void load_leaves(IndexScanDesc scan, bool ordered) {
     ScanState *state = scan_state(scan);
     Directory *directory = &state->directory;
     make_directory(scan->indexRelation, state->meta, cached_tier, directory);
     // An ordered scan has bounds of its own.
-    if (!state->spec.by_distance || state->spec.filters_count > 0) bound_by_filters(state);
+    if (!ordered || state->spec.filters_count > 0) bound_by_filters(state);
     state->query_distances = nullptr;
-    if (!state->spec.by_distance) return;
+    if (!ordered) return;
     state->query_distances =
         static_cast<uint16 *>(arena_alloc(state->context, sizeof(uint16) * directory->leaves));
     centroid_distances(*directory, state->spec.query, state->query_distances);
 }
 
-static void start_codes(IndexScanDesc scan) {
+static void start_codes(IndexScanDesc scan, Phase phase) {
     ScanState *state = scan_state(scan);
-    load_leaves(scan);
+    state->phase = phase;
+    load_leaves(scan, phase == Phase::ordered);
     TEST_POINT("scan-directory-read");
-    if (state->spec.by_distance) {
+    if (phase == Phase::ordered)
         start_ordered(scan);
-        state->phase = Phase::ordered;
-    } else {
-        // Everything that the filters leave over.
+    else  // everything that the filters leave over
         state->walk.begin(&state->directory, &state->meta, state->filter_distances, state->filter_bounds, -1);
-        state->phase = Phase::unordered;
-    }
+}
+
+static Phase main_phase(const SearchSpec &spec) {
+    return spec.by_distance ? Phase::ordered : Phase::unordered;
+}
+
+static void start_known_first(IndexScanDesc scan) {
+    ScanState *state = scan_state(scan);
+    state->known_only = state->spec.known_only;
+    state->spec.known_only = true;
+    start_codes(scan, Phase::known_first);
+}
+
+// After the rows of a known method, none of which raised an error.
+static void start_unknown(IndexScanDesc scan) {
+    ScanState *state = scan_state(scan);
+    state->spec.known_only = state->known_only;
+    state->spec.unknown_only = true;
+    MemoryContext old = MemoryContextSwitchTo(state->context);
+    start_codes(scan, main_phase(state->spec));
+    MemoryContextSwitchTo(old);
 }
 
 static void start_scan(IndexScanDesc scan) {
@@ -141,11 +159,25 @@ static void start_scan(IndexScanDesc scan) {
     // Rows without a distance come after those that have one.
     state->nulls_come_later = state->spec.nulls;
     state->phase = Phase::nulls;
-    if (state->spec.codes)
-        start_codes(scan);
+    if (state->spec.codes && state->spec.known_first)
+        start_known_first(scan);
+    else if (state->spec.codes)
+        start_codes(scan, main_phase(state->spec));
     else if (!state->spec.nulls)
         state->blocks = 0;
     MemoryContextSwitchTo(old);
+}
+
+// Goes on to what comes after the phase; false at the end of the scan.
+static bool next_phase(IndexScanDesc scan) {
+    ScanState *state = scan_state(scan);
+    if (state->phase == Phase::known_first) {
+        start_unknown(scan);
+        return true;
+    }
+    if (state->phase == Phase::nulls || !state->nulls_come_later) return false;
+    state->phase = Phase::nulls;
+    return true;
 }
 
 // --- rows in no order -----------------------------------------------------------------------------
@@ -181,7 +213,8 @@ static bool next_page(IndexScanDesc scan) {
     const int threshold = filtered ? spec.filters[0].radius : pg::kMaxBits;
     while (state->rows_count == 0) {
         CHECK_FOR_INTERRUPTS();
-        const PageRuns *page = state->phase == Phase::unordered ? state->walk.next_page(threshold) : nullptr;
+        const bool of_codes = state->phase == Phase::unordered || state->phase == Phase::known_first;
+        const PageRuns *page = of_codes ? state->walk.next_page(threshold) : nullptr;
         if (page != nullptr) {
             visit_page(scan, *page, filtered ? spec.filters[0].code : no_code, &threshold, 1, keep_row,
                        state);
@@ -214,9 +247,7 @@ static bool next_in_phase(IndexScanDesc scan, ItemPointer tid, int *distance) {
         check_row(scan, tid);
         return true;
     }
-    // Below every distance: where rows are rechecked, all of them are before the first is returned, as in a
-    // sort.
-    *distance = -1;
+    *distance = -1;  // below every distance
     return next_unordered(scan, tid);
 }
 
@@ -234,11 +265,11 @@ static void set_order_values(IndexScanDesc scan, int distance, bool is_null) {
 static bool next_row(IndexScanDesc scan, ItemPointer tid) {
     ScanState *state = scan_state(scan);
     int distance;
-    while (!next_in_phase(scan, tid, &distance)) {
-        if (state->phase == Phase::nulls || !state->nulls_come_later) return false;
-        state->phase = Phase::nulls;
-    }
+    while (!next_in_phase(scan, tid, &distance))
+        if (!next_phase(scan)) return false;
     scan->xs_heaptid = row_tid(tid);
+    // Not at a row where an error is to be raised: a recheck comes before PostgreSQL's other conditions.
+    scan->xs_recheckorderby = state->spec.recheck_order && state->phase != Phase::known_first;
     state->row_is_null = state->phase == Phase::nulls;
     set_order_values(scan, distance, state->row_is_null || state->spec.null_query);
     return true;
@@ -267,8 +298,7 @@ static bool is_visible(IndexScanDesc scan) {
     return visible;
 }
 
-// PostgreSQL cannot recheck the order of an index-only scan. Where hashes cannot be compared, the distance to
-// the first row that is seen raises the error that a sequential scan raises.
+// PostgreSQL cannot recheck the order of an index-only scan.
 static void compute_order(IndexScanDesc scan, Datum value, bool is_null) {
     for (int i = 0; i < scan->numberOfOrderBys; i++) {
         ScanKey key = &scan->orderByData[i];
@@ -293,27 +323,6 @@ static void return_value(IndexScanDesc scan, const ItemPointerData *tid) {
     MemoryContextSwitchTo(old);
 }
 
-// The query's method is not that of the index: a row whose method is known raises the error. If none is seen,
-// the rest can be compared.
-static void refuse_other_method(IndexScanDesc scan) {
-    ScanState *state = scan_state(scan);
-    ItemPointerData tid;
-    state->spec.known_only = true;
-    scan->xs_recheckorderby = true;
-    while (state->phase == Phase::unordered && next_unordered(scan, &tid)) {
-        scan->xs_heaptid = row_tid(&tid);
-        state->row_is_null = false;
-        if (is_visible(scan)) return_value(scan, &tid);
-    }
-    state->spec.known_only = false;
-    state->spec.unknown_only = true;
-    state->spec.recheck_order = false;
-    state->spec.by_distance = true;
-    MemoryContext old = MemoryContextSwitchTo(state->context);
-    start_codes(scan);
-    MemoryContextSwitchTo(old);
-}
-
 bool hamming_canreturn(Relation /* index */, int /* attribute */) {
     return true;
 }
@@ -324,13 +333,9 @@ bool hamming_gettuple(IndexScanDesc scan, ScanDirection direction) {
     ScanState *state = scan_state(scan);
     Assert(ScanDirectionIsForward(direction));
     (void)direction;
-    if (state->phase == Phase::start) {
-        start_scan(scan);
-        if (scan->xs_want_itup && state->spec.codes && state->spec.other_method) refuse_other_method(scan);
-    }
+    if (state->phase == Phase::start) start_scan(scan);
 
     scan->xs_recheck = state->spec.recheck || !IsMVCCSnapshot(scan->xs_snapshot);
-    scan->xs_recheckorderby = state->spec.recheck_order;
     ItemPointerData tid;
     while (next_row(scan, &tid)) {
         if (!scan->xs_want_itup) return true;
@@ -356,8 +361,7 @@ int64 hamming_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap) {
             tbm_add_tuples(bitmap, tids, state->rows_count, state->spec.recheck);
             count += state->rows_count;
         }
-        if (state->phase == Phase::nulls || !state->nulls_come_later) return count;
-        state->phase = Phase::nulls;
+        if (!next_phase(scan)) return count;
     }
 }
 

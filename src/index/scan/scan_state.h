@@ -10,7 +10,8 @@ namespace imagehash::index {
 
 struct OrderedScan;
 
-enum class Phase { start, ordered, unordered, nulls };
+// Rows of a known method come first only where PostgreSQL is to raise an error at them.
+enum class Phase { start, known_first, ordered, unordered, nulls };
 
 struct ScanState {
     MemoryContext context;  // what a rescan forgets
@@ -20,6 +21,7 @@ struct ScanState {
     Layout layout;
     Phase phase;
     bool nulls_come_later;
+    bool known_only;  // of the spec, after the phase known_first
 
     Directory directory;
     uint16 *query_distances;   // of the leaves' centroids to the query

@@ -20,8 +20,8 @@ static bool same_length(const Meta &meta, const Input &input) {
     return meta.bits == static_cast<uint32>(input.bits);
 }
 
-static bool comparable(const Meta &meta, const Input &input) {
-    return same_length(meta, input) && pg::methods_comparable(meta.method, input.method);
+static bool same_method(const Meta &meta, const Input &input) {
+    return pg::methods_comparable(meta.method, input.method);
 }
 
 static void answer_nothing(SearchSpec *spec) {
@@ -59,16 +59,15 @@ static void add_key(InputType type, const Meta &meta, const ScanKeyData &key, Se
     } else if (!read_ball(type, key.sk_argument, &center, &radius)) {
         return answer_nothing(spec);
     }
-    if (!comparable(meta, center))
+    if (!same_length(meta, center)) {
         spec->recheck = true;
-    else if (radius < 0)
+    } else if (!same_method(meta, center)) {
+        spec->recheck = spec->known_first = true;
+    } else if (radius < 0) {
         answer_nothing(spec);
-    else
+    } else {
         add_filter(spec, center, Min(radius, pg::kMaxBits));
-}
-
-static bool has_other_length(InputType type, const Meta &meta, const ScanKeyData &key) {
-    return (key.sk_flags & SK_ISNULL) == 0 && !same_length(meta, read_input(type, key.sk_argument));
+    }
 }
 
 static void set_order(InputType type, const Meta &meta, const ScanKeyData *orderbys, int count,
@@ -82,15 +81,17 @@ static void set_order(InputType type, const Meta &meta, const ScanKeyData *order
     if (spec->null_query) return;
     // Of another length: every row that passes PostgreSQL's conditions raises the error where its distance is
     // computed. A recheck would compute it for those too that do not.
-    for (int i = key; i < count; i++)
-        if (has_other_length(type, meta, orderbys[i])) return;
+    for (int i = key; i < count; i++) {
+        if (orderbys[i].sk_flags & SK_ISNULL) continue;
+        const Input query = read_input(type, orderbys[i].sk_argument);
+        if (!same_length(meta, query)) return;
+        if (!same_method(meta, query)) spec->known_first = true;
+    }
     // Only one distance is computed here; with more, PostgreSQL sorts the ties.
     spec->recheck_order = key + 1 < count;
     const Input query = read_input(type, orderbys[key].sk_argument);
     hamming::pack_words(query.code, query.bytes, spec->query);
-    spec->by_distance = comparable(meta, query);
-    spec->other_method = !spec->by_distance;
-    if (!spec->by_distance) spec->recheck_order = true;
+    spec->by_distance = true;
 }
 
 void make_search_spec(const Meta &meta, IndexScanDesc scan, Filter *filters, SearchSpec *spec) {

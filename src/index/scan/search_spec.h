@@ -2,8 +2,7 @@
 //
 // Scan keys become filters (a code and a radius each), the first ORDER BY key the query. Where PostgreSQL's
 // own evaluation would raise an error (hashes of different lengths or methods), the spec says so and lets
-// every row through to be rechecked, so that an index scan fails just where a sequential scan fails: at a row
-// it may see.
+// every row through, so that an index scan fails just where a sequential scan fails: at a row it may see.
 #pragma once
 
 #include "index/store/meta.h"
@@ -24,6 +23,9 @@ struct SearchSpec {
     bool nulls;    // rows without can be
     bool recheck;  // PostgreSQL must check the condition on the row
 
+    // A key's method is another known one than that of the index: rows of a known method come first, in no
+    // order, for PostgreSQL to raise the error at; if it does not, those without one, which can be compared.
+    bool known_first;
     bool known_only;    // hash = query of a known method: of the hashes without one, none
     bool unknown_only;  // hash = query without a method
     int filters_count;
@@ -33,8 +35,6 @@ struct SearchSpec {
     int order_key;       // the ORDER BY key that `query` is of; those before it are null
     bool null_query;     // ORDER BY hash <~> NULL, and nothing else
     bool recheck_order;  // PostgreSQL must compute the distance on the row
-    bool other_method;   // ... since its method is not that of the index: only hashes without one can be
-                         // compared
     uint64 query[kMaxWords];
     int max_distance;  // to `query`, that the filters allow
 };
