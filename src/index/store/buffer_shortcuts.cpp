@@ -5,8 +5,8 @@
 // pins the buffer only if it still holds that block of that relation. So a number that is out of date, or of
 // another index's block in the same place, costs a miss and never gives a wrong page. Each index begins in a
 // place of its own, or partitions, which all have the first blocks, would take them from each other: that
-// cost half of a search of 16 partitions. shared_buffers is fixed while a server runs, so each number stays
-// one of a buffer. Temporary indexes have local buffers and take ReadBuffer(). What differs from
+// cost a quarter of a search of 16 partitions. shared_buffers is fixed while a server runs, so each number
+// stays one of a buffer. Temporary indexes have local buffers and take ReadBuffer(). What differs from
 // ReadBuffer(): the usage count of the buffer is not raised, so under pressure on shared_buffers such pages
 // leave earlier; and pg_stat_io does not count the hit. pg::read_recent_buffer() counts it for the index.
 //
