@@ -71,3 +71,32 @@ BEGIN
     END LOOP;
 END $$;
 DROP TABLE shot;
+
+-- costs: more rows cost more, and what effective_cache_size does not hold is read
+CREATE TABLE costed (h imagehash(64), other imagehash(64));
+INSERT INTO costed SELECT substr(md5(i::text), 1, 16)::imagehash, substr(md5((-i)::text), 1, 16)::imagehash FROM generate_series(1, 20000) i;
+CREATE INDEX ON costed USING hamming (h);
+CREATE INDEX ON costed USING hamming (other);
+VACUUM ANALYZE costed;
+CREATE FUNCTION startup_cost(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+    RETURN plan -> 0 -> 'Plan' ->> 'Startup Cost';
+END $$;
+SET enable_seqscan = off;
+SELECT bool_and(cost > before) AS rises FROM (SELECT k, cost, lag(cost, 1, 0) OVER (ORDER BY k) AS before FROM
+    (SELECT k, startup_cost(format($$SELECT * FROM costed ORDER BY h <~> '0123456789abcdef' LIMIT %s$$, k)) AS cost
+    FROM unnest('{1,64,100,1000,10000}'::int[]) k) c) d;
+CREATE TABLE in_memory AS SELECT startup_cost($$SELECT * FROM costed ORDER BY h <~> '0123456789abcdef' LIMIT 10$$) AS cost;
+SET effective_cache_size = '8kB';
+SELECT startup_cost($$SELECT * FROM costed ORDER BY h <~> '0123456789abcdef' LIMIT 10$$) > 2 * cost AS from_disk FROM in_memory;
+RESET effective_cache_size;
+RESET enable_seqscan;
+-- bitmaps of two conditions
+EXPLAIN (COSTS OFF) SELECT * FROM costed WHERE hamming_within(h, '0123456789abcdef', 4) OR hamming_within(h, 'fedcba9876543210', 4);
+EXPLAIN (COSTS OFF) SELECT * FROM costed WHERE h <~> '0123456789abcdef' <= 4 OR other <~> '0123456789abcdef' <= 4;
+EXPLAIN (COSTS OFF) SELECT * FROM costed WHERE hamming_within(h, '0123456789abcdef', 20) AND hamming_within(other, '0123456789abcdef', 22);
+DROP TABLE costed, in_memory;
+DROP FUNCTION startup_cost;

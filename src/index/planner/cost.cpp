@@ -2,8 +2,14 @@
 //
 // The index says itself, measured when it was built, which share of its codes and pages a search for the k
 // nearest reads, and one for all within a radius, and how many rows lie within a radius (TierStatistics).
+//
+// Costs are PostgreSQL's units, set so that a sequential scan and a search of tables that are in memory have
+// costs in proportion to their times. A search reads a good part of its index, a third of a million real
+// codes, and the next one other parts: its pages are as likely to be in memory as the upper ones of a btree,
+// which PostgreSQL does not charge either. What effective_cache_size does not hold is read.
 #include "index/planner/cost.h"
 
+#include "index/store/bands.h"
 #include "index/store/directory_cache.h"
 #include "index/store/strategies.h"
 #include "pg/value/ball.h"
@@ -15,17 +21,19 @@ extern "C" {
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "utils/selfuncs.h"
+#include "utils/spccache.h"
 }
 
 #include <math.h>
 
 namespace imagehash::index {
 
-// The kernel's time for a 64-bit word, and that to get at a page in memory, in units of an operator's.
-constexpr double kOperatorsPerWord = 0.05;
+// The kernel's time for a 64-bit word, that to get at a page in memory, and what a search costs beside that,
+// in units of an operator's.
+constexpr double kOperatorsPerWord = 0.06;
 constexpr double kOperatorsPerPage = 40;
-// Bands that a scan to the last row goes through, each reading everything.
-constexpr double kFurtherPasses = 4;
+constexpr double kOperatorsPerSearch = 300;
+constexpr double kOperatorsPerOrder = 500;
 // What a row costs that is handed out in order after so many that caches no longer hold them, in units of an
 // operator's.
 constexpr double kRowsInCaches = 10000;
@@ -178,12 +186,41 @@ static int smallest_radius(const IndexFacts &facts, const IndexPath *path) {
     return smallest;
 }
 
-static double cost_of_reading(const IndexFacts &facts, Reading reading, double loop_count) {
-    double pages = reading.pages + facts.pending_pages + facts.directory_pages;
+// Of a page that a search reads, when the cache is full of pages of the query's tables and of the index: what
+// index_pages_fetched() comes to for the last of many scans.
+static double chance_of_miss(const PlannerInfo *root, const IndexOptInfo *index) {
+    return Max(1 - effective_cache_size / (root->total_table_pages + index->pages), 0.0);
+}
+
+// A page from disk, where so many of the index are read in the order of their blocks, as in a bitmap scan.
+static double page_cost(const IndexOptInfo *index, double pages) {
+    double random_page, sequential_page;
+    get_tablespace_page_costs(index->reltablespace, &random_page, &sequential_page);
+    double share = Min(pages / Max(index->pages, 1.0), 1.0);
+    return random_page - (random_page - sequential_page) * sqrt(share);
+}
+
+static double cost_of_reading(const PlannerInfo *root, const IndexOptInfo *index, const IndexFacts &facts,
+                              Reading reading) {
+    double visited = reading.pages + facts.pending_pages;
     double words = (reading.codes + facts.pending_codes + facts.leaves) * facts.words;
-    // Repeated scans find the pages in memory.
-    return pages * seq_page_cost / Max(1.0, loop_count) +
-           (words * kOperatorsPerWord + pages * kOperatorsPerPage) * cpu_operator_cost;
+    double operators = words * kOperatorsPerWord + visited * kOperatorsPerPage + kOperatorsPerSearch;
+    double read = visited + facts.directory_pages;  // these only where the backend does not keep them
+    return read * chance_of_miss(root, index) * page_cost(index, read) + operators * cpu_operator_cost;
+}
+
+// Of reading for so many rows in order, band after band, each at most a `pass` through everything.
+static double cost_of_bands(const PlannerInfo *root, const IndexOptInfo *index, const IndexFacts &facts,
+                            double pass, double rows) {
+    double cost = kOperatorsPerOrder * cpu_operator_cost, served = 0;
+    rows = Min(rows, facts.codes);
+    for (double band = kFirstBand; served == 0 || served < rows; band *= kBandGrowth) {
+        const double wanted = rows - served;
+        const double needed = wanted <= kFewRows ? kFewRows : band;
+        cost += Min(cost_of_reading(root, index, facts, reading_at_rank(facts, served + needed)), pass);
+        served += band;
+    }
+    return cost;
 }
 
 void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
@@ -206,7 +243,7 @@ void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
     double per_row = cpu_index_tuple_cost + cpu_operator_cost * (list_length(path->indexclauses) + 1);
     int radius = smallest_radius(facts, path);
     Reading all = radius >= 0 ? reading_in_radius(facts, radius) : Reading{facts.codes, facts.pages};
-    double pass = cost_of_reading(facts, all, loop_count);
+    double pass = cost_of_reading(root, index, facts, all);
 
     bool ordered = path->indexorderbys != NIL;
     if (!ordered) {
@@ -217,9 +254,8 @@ void hamming_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
     // With a LIMIT we know how many rows are wanted, and from how many they are filtered.
     double wanted = root->limit_tuples > 0 ? root->limit_tuples : 10;
     double kept = index->rel->tuples > 0 ? Max(index->rel->rows / index->rel->tuples, 1e-6) : 1;
-    Reading first = reading_at_rank(facts, wanted / kept);
-    *startup_cost = Min(cost_of_reading(facts, first, loop_count), pass);
-    *total_cost = Max(pass * (1 + kFurtherPasses), *startup_cost) + rows * per_row +
+    *startup_cost = cost_of_bands(root, index, facts, pass, wanted / kept);
+    *total_cost = Max(cost_of_bands(root, index, facts, pass, rows), *startup_cost) + rows * per_row +
                   Max(rows - kRowsInCaches, 0.0) * kOperatorsPerLateRow * cpu_operator_cost;
     // PostgreSQL cannot recheck the order of an index-only scan, and we compute one distance.
     if (path->path.pathtype == T_IndexOnlyScan && list_length(path->indexorderbys) > 1)

@@ -16,6 +16,7 @@
 #include "hamming/bounds.h"
 #include "index/scan/arena.h"
 #include "index/scan/tids.h"
+#include "index/store/bands.h"
 #include "pg/server/settings.h"
 
 extern "C" {
@@ -26,9 +27,6 @@ extern "C" {
 
 namespace imagehash::index {
 
-constexpr int64 kFirstBand = 128;
-constexpr int64 kBandGrowth = 8;
-constexpr int64 kFewRows = 10;  // how many most searches ask for
 // Where an approximate answer is allowed: the first 1,152 rows. The 100 nearest are found in one band: with
 // two, which read the nearest leaves twice, codes L32 of 256 bits took 1.8 times as many pages.
 constexpr int kApproximateBands = 2;
