@@ -86,7 +86,7 @@ BEGIN
     RETURN plan -> 0 -> 'Plan' ->> 'Startup Cost';
 END $$;
 SET enable_seqscan = off;
-SELECT bool_and(cost > before) AS rises FROM (SELECT k, cost, lag(cost, 1, 0) OVER (ORDER BY k) AS before FROM
+SELECT bool_and(cost >= before) AS rises FROM (SELECT k, cost, lag(cost, 1, 0) OVER (ORDER BY k) AS before FROM
     (SELECT k, startup_cost(format($$SELECT * FROM costed ORDER BY h <~> '0123456789abcdef' LIMIT %s$$, k)) AS cost
     FROM unnest('{1,64,100,1000,10000}'::int[]) k) c) d;
 CREATE TABLE in_memory AS SELECT startup_cost($$SELECT * FROM costed ORDER BY h <~> '0123456789abcdef' LIMIT 10$$) AS cost;

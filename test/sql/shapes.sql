@@ -9,7 +9,7 @@ INSERT INTO codes SELECT i, i % 3, i % 50, CASE WHEN i % 100 > 0 THEN picture(i)
 CREATE INDEX codes_h ON codes USING hamming (h);
 CREATE INDEX codes_label ON codes (label);
 VACUUM ANALYZE codes;
-SELECT leaves > 300 AS has_leaves FROM imagehash_index_stats('codes_h');
+SELECT leaves > 100 AS has_leaves FROM imagehash_index_stats('codes_h');
 CREATE TABLE queries (id, q, k) AS SELECT i, CASE WHEN i % 500 > 0 THEN CASE WHEN i % 2 = 0 THEN picture(i * 13) ELSE hashint8extended(i, 0)::imagehash END END,
     CASE WHEN i % 400 = 0 THEN 300 ELSE i % 4 END FROM generate_series(1, 3000) i;
 CREATE INDEX queries_id ON queries (id);
@@ -258,7 +258,7 @@ SELECT * FROM compare('SELECT h <~> picture(6) AS d FROM drafts ORDER BY h <~> p
 ROLLBACK TO s;
 SELECT * FROM compare('SELECT h <~> picture(6) AS d FROM drafts ORDER BY h <~> picture(6)');
 REINDEX INDEX drafts_h;
-SELECT leaves > 300 AS has_leaves FROM imagehash_index_stats('drafts_h');
+SELECT leaves > 100 AS has_leaves FROM imagehash_index_stats('drafts_h');
 SELECT * FROM compare('SELECT id FROM drafts WHERE hamming_within(h, picture(6), 25)');
 TRUNCATE drafts;
 SELECT * FROM compare('SELECT id FROM drafts WHERE hamming_within(h, picture(6), 25)');
