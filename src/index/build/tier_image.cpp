@@ -31,7 +31,7 @@ bool leaf_starts_pages(const TierImage &image, uint32 leaf) {
     const TierDirectory &directory = *image.directory;
     // Leaves without rows are on no page.
     while (leaf < directory.leaves && directory.entries[leaf] == 0) leaf++;
-    return leaf >= directory.leaves || (directory.first_group[leaf] % directory.groups_per_page == 0 &&
+    return leaf >= directory.leaves || (directory.first_group[leaf] % groups_per_page(directory.words) == 0 &&
                                         directory.first_tid[leaf] % kTidsPerPage == 0);
 }
 
@@ -41,7 +41,8 @@ static PageRange pages_of(uint32 first, uint32 count, uint32 per_page) {
 }
 
 PageRange code_pages_of(const TierDirectory &directory, uint32 leaf) {
-    return pages_of(directory.first_group[leaf], groups_of_leaf(directory, leaf), directory.groups_per_page);
+    return pages_of(directory.first_group[leaf], groups_of_leaf(directory, leaf),
+                    groups_per_page(directory.words));
 }
 
 PageRange tid_pages_of(const TierDirectory &directory, uint32 leaf) {

@@ -72,11 +72,6 @@ StatisticsSample *start_statistics(RowStore *rows, int bits) {
     return sample;
 }
 
-static int distance_between(const uint64 *a, const uint64 *b, int words) {
-    return hamming::distance(reinterpret_cast<const uint8_t *>(a), reinterpret_cast<const uint8_t *>(b),
-                             words * 8);
-}
-
 namespace {
 
 // Rows that are shown to the sample together.
@@ -161,10 +156,10 @@ static void count_reach(const TierWriter &writer, const uint64 *query, int bits,
         const int d = distance_between(writer.written_centroids + static_cast<Size>(l) * writer.words, query,
                                        writer.words);
         for (uint32 g = 0; g < groups; g++) {
-            const int rmax = g + 1 < groups ? radii[g + 1] : leaf.rmax;
+            const int rmax = rmax_of_group(radii, groups, g, leaf.rmax);
             const int bound = Min(lower_bound(d, radii[g], rmax), bits);
             codes[bound] += Min(leaf.entries - g * hamming::kBlock, static_cast<uint32>(hamming::kBlock));
-            uint16 *page = &page_bound[(leaf.first_group + g) / writer.groups_per_page];
+            uint16 *page = &page_bound[(leaf.first_group + g) / groups_per_page(writer.words)];
             *page = static_cast<uint16>(Min(*page, bound));
         }
         radii += groups;

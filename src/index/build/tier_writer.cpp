@@ -48,7 +48,6 @@ static PageRef write_page(TierWriter *writer, const char *image) {
 }
 
 void start_tier(TierWriter *writer) {
-    writer->groups_per_page = groups_per_page(writer->words);
     writer->leaf = -1;
     writer->written_centroids = static_cast<uint64 *>(
         palloc_extended(sizeof(uint64) * writer->words * writer->leaves, MCXT_ALLOC_HUGE));
@@ -79,7 +78,8 @@ static void end_tid_page(TierWriter *writer) {
 
 // Room for another code. Groups are of one leaf.
 static void need_code_page(TierWriter *writer) {
-    if (writer->codes_started && writer->codes_fill < writer->groups_per_page * hamming::kBlock) return;
+    if (writer->codes_started && writer->codes_fill < groups_per_page(writer->words) * hamming::kBlock)
+        return;
     end_code_page(writer);
     init_page(writer->codes.data, kCodePage, writer->words, new_serial(writer));
     writer->codes_started = true;
@@ -111,12 +111,12 @@ static void place_leaf(TierWriter *writer, LeafRow *row) {
         writer->cut_at = writer->code_pages.count;
     }
     writer->codes_fill = static_cast<int>(TYPEALIGN(hamming::kBlock, writer->codes_fill));
-    const int groups_left = writer->groups_per_page - writer->codes_fill / hamming::kBlock;
+    const int groups_left = groups_per_page(writer->words) - writer->codes_fill / hamming::kBlock;
     if (groups_left < Min(static_cast<int64>(groups_for(writer->leaf_left)), kSmallestRest))
         end_code_page(writer);
     need_code_page(writer);
     need_tid_page(writer);
-    row->first_group = static_cast<uint32>(writer->code_pages.count * writer->groups_per_page +
+    row->first_group = static_cast<uint32>(writer->code_pages.count * groups_per_page(writer->words) +
                                            writer->codes_fill / hamming::kBlock);
     row->first_tid = static_cast<uint32>(writer->tid_pages.count * kTidsPerPage + writer->tids_fill);
 }
@@ -155,7 +155,7 @@ static uint32 share_pages(PageRefs *list, const PageRef *refs, PageRange range) 
 }
 
 static void share_rows(TierWriter *writer, const TierDirectory &source, uint32 leaf, LeafRow *row) {
-    const auto per_page = static_cast<uint32>(source.groups_per_page);
+    const auto per_page = static_cast<uint32>(groups_per_page(source.words));
     const uint32 codes = share_pages(&writer->code_pages, source.code_pages, code_pages_of(source, leaf));
     const uint32 tids = share_pages(&writer->tid_pages, source.tid_pages, tid_pages_of(source, leaf));
     row->first_group = codes * per_page + source.first_group[leaf] % per_page;

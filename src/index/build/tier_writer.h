@@ -29,7 +29,6 @@ struct TierWriter {
     uint32 serial;             // else of a batch that was taken from the meta page
     uint32 serials_left;
 
-    int groups_per_page;
     int leaf;                          // that is being written, -1 at first
     int64 leaf_left;                   // rows that it still gets
     bool codes_started, tids_started;  // the pages

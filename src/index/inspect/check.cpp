@@ -106,14 +106,13 @@ static void check_radius(const TierCheck &check, uint32 leaf, uint32 entry, Bloc
                          const uint64 *code) {
     const TierDirectory &directory = *check.directory;
     if (directory.radii == nullptr) return;  // nothing is said
-    const uint32 group = directory.first_radius[leaf] + entry / hamming::kBlock;
-    const int least = directory.radii[group];
-    const int greatest =
-        group + 1 < directory.first_radius[leaf + 1] ? directory.radii[group + 1] : directory.rmax[leaf];
+    const int16 *radii = directory.radii + directory.first_radius[leaf];
+    const uint32 group = entry / hamming::kBlock;
+    const int least = radii[group];
+    const int greatest = rmax_of_group(radii, groups_of_leaf(directory, leaf), group, directory.rmax[leaf]);
     uint64 centroid[kMaxWords];
     load_code(directory.centroids, directory.words, static_cast<int>(leaf), centroid);
-    const int d = hamming::distance(reinterpret_cast<const uint8_t *>(code),
-                                    reinterpret_cast<const uint8_t *>(centroid), directory.words * 8);
+    const int d = distance_between(code, centroid, directory.words);
     if (d < least || d > greatest)
         report_corruption(check.state->index, block,
                           psprintf("Code %d is at distance %d from its leaf's centroid, not %d to %d.", place,

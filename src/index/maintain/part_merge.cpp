@@ -123,9 +123,7 @@ static TierReader *read_leaves(const TierImage *image, const uint32 *numbers, ui
 
 static uint64 key_of_row(const TierReader *reader, const Row &row) {
     const TierImage &image = *reader->image;
-    const int radius = hamming::distance(reinterpret_cast<const uint8_t *>(row.code),
-                                         reinterpret_cast<const uint8_t *>(centroid_of(image, reader->leaf)),
-                                         image.words * 8);
+    const int radius = distance_between(row.code, centroid_of(image, reader->leaf), image.words);
     return key_of(reader->numbers == nullptr ? reader->leaf : reader->numbers[reader->leaf], radius);
 }
 
@@ -293,15 +291,18 @@ static Tier finish_small(LeafMerge *merge) {
 
 // With all codes written, before the directories are. What is measured holds for rows like those that were
 // there; unlike ones are read whole until they are measured too.
-static void set_reach(LeafMerge *merge, const Meta &meta, const MergeSources &sources) {
+static void set_reach(LeafMerge *merge) {
     const PendingRows &pending = *merge->pending;
-    const int bits = static_cast<int>(meta.bits);
-    merge->reach = merge->largest->directory->statistics.reach;
-    int64 unmeasured = pending.count + (merge->large != nullptr ? meta.tiers[0].unmeasured : 0);
-    bool unlike = rows_are_unlike(*merge->largest, bits, pending.rows, pending.count, pending.words + 1);
-    for (uint32 t = sources.first_tier; t < meta.tiers_count; t++) {
-        unmeasured += meta.tiers[t].unmeasured;
-        unlike = unlike || reach_is_unknown(read_statistics(merge->index, meta.tiers[t]).reach);
+    const TierImage &largest = *merge->largest;
+    const int bits = largest.directory->bits;
+    merge->reach = largest.directory->statistics.reach;
+    int64 unmeasured = pending.count;
+    bool unlike = rows_are_unlike(largest, bits, pending.rows, pending.count, pending.words + 1);
+    for (int s = 0; s < merge->sources_count; s++) {
+        if (merge->sources[s].tier == nullptr) continue;
+        const TierImage &image = *merge->sources[s].tier->image;
+        unmeasured += image.tier.unmeasured;
+        if (&image != &largest) unlike = unlike || reach_is_unknown(image.directory->statistics.reach);
     }
     if (merge->large == nullptr) {
         if (unlike) merge->reach = unknown_reach();
@@ -376,7 +377,7 @@ void merge_by_leaves(Relation index, const Meta &meta, const MergeSources &sourc
         begin_leaves_up_to(merge, merge->part.end);
         share_leaves(merge->large, *merge->largest, merge->part.end, merge->largest->tier.leaves);
     }
-    set_reach(merge, meta, sources);
+    set_reach(merge);
     Tier large, small;
     const bool any_small = merge->small->entries > 0;
     if (any_small) small = finish_small(merge);

@@ -2,6 +2,8 @@
 // codes, then for their neighbors. Dead entries count as rows: what they were is not unlike what is there.
 #include "index/maintain/remeasure.h"
 
+#include "index/store/leaf_reader.h"
+
 namespace imagehash::index {
 
 constexpr int kRowsLookedAt = 64;
@@ -27,8 +29,7 @@ namespace {
 
 struct Codes {
     const TierWriter *writer;
-    BlockNumber block;  // that is in memory
-    PGAlignedBlock page;
+    PageCopy copy;
 };
 
 // Codes of a leaf that follow each other on a page, few enough that their radii are close together.
@@ -45,20 +46,13 @@ using StretchTask = void (*)(Codes *codes, const Stretch &stretch, const uint64 
 }  // namespace
 
 static const uint64 *load_codes(Codes *codes, const Stretch &stretch) {
-    CHECK_FOR_INTERRUPTS();
-    const TierWriter &writer = *codes->writer;
-    if (codes->block != stretch.page.block) {
-        const CodePage page = open_code_page(writer.index, stretch.page);
-        memcpy(codes->page.data, page.page, BLCKSZ);
-        close_code_page(writer.index, stretch.page, writer.words, stretch.start + stretch.count, page);
-        codes->block = stretch.page.block;
-    }
-    return page_codes(codes->page.data);
+    return copy_codes(codes->writer->index, stretch.page, codes->writer->words, stretch.start + stretch.count,
+                      &codes->copy);
 }
 
 static void for_each_of_leaf(Codes *codes, const LeafRow &leaf, const int16 *radii, const uint64 *centroid,
                              StretchTask task, void *state) {
-    const auto per_page = static_cast<uint32>(codes->writer->groups_per_page);
+    const auto per_page = static_cast<uint32>(groups_per_page(codes->writer->words));
     const uint32 groups = groups_for(leaf.entries);
     for (uint32 g = 0, end; g < groups; g = end) {
         const uint32 place = (leaf.first_group + g) % per_page;
@@ -67,7 +61,7 @@ static void for_each_of_leaf(Codes *codes, const LeafRow &leaf, const int16 *rad
         const Stretch stretch = {codes->writer->code_pages.refs[(leaf.first_group + g) / per_page],
                                  static_cast<int>(place * hamming::kBlock),
                                  static_cast<int>(stop - g * hamming::kBlock), radii[g],
-                                 end < groups ? radii[end] : leaf.rmax};
+                                 rmax_of_group(radii, groups, end - 1, leaf.rmax)};
         task(codes, stretch, centroid, state);
     }
 }
@@ -75,7 +69,7 @@ static void for_each_of_leaf(Codes *codes, const LeafRow &leaf, const int16 *rad
 static void for_each_stretch(const TierWriter &writer, StretchTask task, void *state) {
     Codes codes;
     codes.writer = &writer;
-    codes.block = InvalidBlockNumber;
+    codes.copy.block = InvalidBlockNumber;
     const int16 *radii = writer.radii;
     for (uint32 l = 0; l < writer.written_leaves; l++) {
         const LeafRow &leaf = writer.leaf_rows[l];

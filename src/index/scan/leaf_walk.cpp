@@ -50,13 +50,13 @@ LeafWalk::Groups LeafWalk::groups_within(int limit) const {
     const int farthest = distance_ + limit;
     const int rmin = leaves_->rmin[leaf_], rmax = leaves_->rmax[leaf_];
     if (rmax < nearest || rmin > farthest) return {0, 0};
-    // Of a group's greatest radius it is known that the next one's least is not below it.
+    // By rmax_of(): the next group's least radius stands for a group's greatest.
     return {rmin >= nearest ? 0 : count_through(radii_ + 1, groups_ - 1, nearest - 1),
             rmax <= farthest ? groups_ : count_through(radii_, groups_, farthest)};
 }
 
 int LeafWalk::rmax_of(uint32 group) const {
-    return group + 1 < groups_ ? radii_[group + 1] : leaves_->rmax[leaf_];
+    return rmax_of_group(radii_, groups_, group, leaves_->rmax[leaf_]);
 }
 
 // Those bound to the limit that no walk has given, and the bound of what is left.
@@ -130,51 +130,47 @@ bool LeafWalk::open_next_leaf(int limit) {
 // --- pages ----------------------------------------------------------------------------------------
 
 // `count` groups of the open leaf that lie together on the page.
-void LeafWalk::add_run(PageRuns *page, uint32 first, uint32 count, uint32 place_on_page) const {
+void LeafWalk::add_run(uint32 first, uint32 count, uint32 place_on_page) {
     const uint32 entry = first * hamming::kBlock;
     const uint32 entries = Min(count * hamming::kBlock, leaves_->entries[leaf_] - entry);
     const uint32 start = place_on_page * hamming::kBlock;
     const int bound =
         radii_ == nullptr ? 0 : lower_bound(distance_, radii_[first], rmax_of(first + count - 1));
-    page->runs[page->count++] = {static_cast<uint16>(start), static_cast<uint16>(start + entries),
+    page_.runs[page_.count++] = {static_cast<uint16>(start), static_cast<uint16>(start + entries),
                                  static_cast<uint16>(Max(bound, done_through_ + 1)),
                                  leaves_->first_tid[leaf_] + entry};
 }
 
 // Adds groups until the page ends; false then.
-bool LeafWalk::add_groups(PageRuns *page, Groups *groups) const {
-    const auto per_page = static_cast<uint32>(leaves_->groups_per_page);
+bool LeafWalk::add_groups(Groups *groups) {
+    const auto per_page = static_cast<uint32>(groups_per_page(leaves_->words));
     while (groups->next < groups->end) {
         const uint32 group = leaves_->first_group[leaf_] + groups->next;
         const uint32 number = group / per_page, place = group - number * per_page;
         const PageRef ref = leaves_->code_pages[number];
-        if (page->count > 0 && (page->page.block != ref.block || page->count == PageRuns::kMost))
+        if (page_.count > 0 && (page_.page.block != ref.block || page_.count == PageRuns::kMost))
             return false;
         const uint32 count = Min(groups->end - groups->next, per_page - place);
-        page->page = ref;
-        page->tier = open_tier_;
-        add_run(page, groups->next, count, place);
+        page_.page = ref;
+        page_.tier = open_tier_;
+        add_run(groups->next, count, place);
         groups->next += count;
     }
     return true;
 }
 
-void LeafWalk::find_page(int limit, PageRuns *page) {
-    page->count = 0;
-    page->whole = next_pending_ < meta_->pending_count;
-    if (page->whole) {
-        page->page = meta_->pending[next_pending_++];
-        return;
+const PageRuns *LeafWalk::next_page(int limit) {
+    page_.count = 0;
+    page_.whole = next_pending_ < meta_->pending_count;
+    if (page_.whole) {
+        page_.page = meta_->pending[next_pending_++];
+        return &page_;
     }
     while (open_ || open_next_leaf(limit)) {
-        if (!add_groups(page, &wanted_[0]) || !add_groups(page, &wanted_[1])) return;
+        if (!add_groups(&wanted_[0]) || !add_groups(&wanted_[1])) return &page_;
         open_ = false;
     }
-}
-
-const PageRuns *LeafWalk::next_page(int limit) {
-    find_page(limit, &page_);
-    if (page_.whole || page_.count > 0) return &page_;
+    if (page_.count > 0) return &page_;
     only_first_ = false;
     return nullptr;
 }

@@ -73,9 +73,8 @@ class LeafWalk {
     bool open_first_leaf();
     bool open_next_leaf(int limit);
     int rmax_of(uint32 group) const;
-    void add_run(PageRuns *page, uint32 first, uint32 count, uint32 place_on_page) const;
-    bool add_groups(PageRuns *page, Groups *groups) const;
-    void find_page(int limit, PageRuns *page);
+    void add_run(uint32 first, uint32 count, uint32 place_on_page);
+    bool add_groups(Groups *groups);
 
     const Directory *directory_;
     const Meta *meta_;
@@ -102,7 +101,7 @@ class LeafWalk {
     int distance_;
     Groups wanted_[2];  // those nearer to the centroid than what earlier walks gave, and those farther
 
-    PageRuns page_;
+    PageRuns page_;  // that is given
 };
 
 }  // namespace imagehash::index

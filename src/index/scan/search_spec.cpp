@@ -11,11 +11,6 @@ extern "C" {
 
 namespace imagehash::index {
 
-static int distance_of_words(const uint64 *a, const uint64 *b, int words) {
-    return hamming::distance(reinterpret_cast<const uint8_t *>(a), reinterpret_cast<const uint8_t *>(b),
-                             words * 8);
-}
-
 static bool same_length(const Meta &meta, const Input &input) {
     return meta.bits == static_cast<uint32>(input.bits);
 }
@@ -109,7 +104,7 @@ void make_search_spec(const Meta &meta, IndexScanDesc scan, Filter *filters, Sea
         for (int i = 0; i < spec->filters_count; i++)
             spec->max_distance =
                 Min(spec->max_distance,
-                    filters[i].radius + distance_of_words(filters[i].code, spec->query, meta.words()));
+                    filters[i].radius + distance_between(filters[i].code, spec->query, meta.words()));
 }
 
 bool passes_filters(const SearchSpec &spec, int first, const uint64 *codes, int words, int i) {
@@ -117,7 +112,7 @@ bool passes_filters(const SearchSpec &spec, int first, const uint64 *codes, int 
     uint64 code[kMaxWords];
     load_code(codes, words, i, code);
     for (int f = first; f < spec.filters_count; f++)
-        if (distance_of_words(spec.filters[f].code, code, words) > spec.filters[f].radius) return false;
+        if (distance_between(spec.filters[f].code, code, words) > spec.filters[f].radius) return false;
     return true;
 }
 

@@ -168,7 +168,7 @@ static bool radii_are_in_order(const TierDirectory &directory, uint32 leaf) {
 // Counts the groups, and checks that every leaf lies within the tier's pages.
 static void check_leaves(Relation index, const Tier &tier, TierDirectory *directory,
                          const PageRef *centroid_pages) {
-    const uint64 groups = static_cast<uint64>(tier.code_pages) * directory->groups_per_page;
+    const uint64 groups = static_cast<uint64>(tier.code_pages) * groups_per_page(directory->words);
     const uint64 tids = static_cast<uint64>(tier.tid_pages) * kTidsPerPage;
     uint64 counted = 0;
     for (uint32 i = 0; i < directory->leaves; i++) {
@@ -266,7 +266,6 @@ TierDirectory *load_tier(Relation index, const Tier &tier, int words, int bits) 
     directory->bits = bits;
     directory->leaves = tier.leaves;
     directory->groups = tier.groups;
-    directory->groups_per_page = groups_per_page(words);
     load_leaves(index, tier, directory);
     return directory;
 }

@@ -117,7 +117,6 @@ struct TierDirectory {
     uint64 id;  // of the tier
     int words;
     int bits;
-    int groups_per_page;
     uint32 leaves;
     uint32 groups;
     TierStatistics statistics;
@@ -173,6 +172,12 @@ void centroid_distances(const Directory &directory, const uint64 *query, uint16 
 // What a leaf or a group can hold, given the distance of its centroid: no code nearer than this.
 inline int lower_bound(int distance, int rmin, int rmax) {
     return Max(Max(distance - rmax, rmin - distance), 0);
+}
+
+// The greatest radius that a code of a group can have, given the least ones of the leaf's groups and the
+// leaf's greatest: the next group's least is not below it.
+inline int rmax_of_group(const int16 *radii, uint32 groups, uint32 group, int rmax_of_leaf) {
+    return group + 1 < groups ? radii[group + 1] : rmax_of_leaf;
 }
 
 // The number of the tier that a leaf belongs to.

@@ -6,11 +6,11 @@ namespace imagehash::index {
 void start_reader(Relation index, const TierDirectory *directory, LeafReader *reader) {
     reader->index = index;
     reader->directory = directory;
-    reader->code_block = reader->tid_block = InvalidBlockNumber;
+    reader->codes.block = reader->tids.block = InvalidBlockNumber;
 }
 
 EntryPlace place_of(const TierDirectory &directory, uint32 leaf, uint32 entry) {
-    const auto per_page = static_cast<uint32>(directory.groups_per_page);
+    const auto per_page = static_cast<uint32>(groups_per_page(directory.words));
     const uint32 group = directory.first_group[leaf] + entry / hamming::kBlock;
     const uint32 tid = directory.first_tid[leaf] + entry;
     return {directory.code_pages[group / per_page], directory.tid_pages[tid / kTidsPerPage],
@@ -18,38 +18,43 @@ EntryPlace place_of(const TierDirectory &directory, uint32 leaf, uint32 entry) {
             static_cast<int>(tid % kTidsPerPage)};
 }
 
-static void copy_code_page(LeafReader *reader, PageRef ref) {
-    if (reader->code_block == ref.block) return;
-    CHECK_FOR_INTERRUPTS();
-    const CodePage page = open_code_page(reader->index, ref);
-    memcpy(reader->codes.data, page.page, BLCKSZ);
-    close_code_page(reader->index, ref, reader->directory->words, 0, page);
-    reader->code_block = ref.block;
+static void require_entries(Relation index, const PageCopy &copy, int count) {
+    const int present = page_count(const_cast<char *>(copy.page.data));
+    if (count > present)
+        report_corruption(
+            index, copy.block,
+            psprintf("The page has %d entries, and a leaf refers to entry %d.", present, count - 1));
 }
 
-static void copy_tid_page(LeafReader *reader, PageRef ref) {
-    if (reader->tid_block == ref.block) return;
-    Buffer buffer = read_ref(reader->index, ref, kTidPage, kAnyWords);
-    memcpy(reader->tids.data, BufferGetPage(buffer), BLCKSZ);
-    UnlockReleaseBuffer(buffer);
-    reader->tid_block = ref.block;
+const uint64 *copy_codes(Relation index, PageRef ref, int words, int count, PageCopy *copy) {
+    if (copy->block != ref.block) {
+        CHECK_FOR_INTERRUPTS();
+        const CodePage page = open_code_page(index, ref);
+        memcpy(copy->page.data, page.page, BLCKSZ);
+        close_code_page(index, ref, words, 0, page);
+        copy->block = ref.block;
+    }
+    require_entries(index, *copy, count);
+    return page_codes(copy->page.data);
 }
 
-static void require_entry(const LeafReader &reader, PageRef ref, const char *page, int entry) {
-    const int count = page_count(const_cast<char *>(page));
-    if (entry >= count)
-        report_corruption(reader.index, ref.block,
-                          psprintf("The page has %d entries, and a leaf refers to entry %d.", count, entry));
+static const ItemPointerData *copy_tid(Relation index, PageRef ref, int place, PageCopy *copy) {
+    if (copy->block != ref.block) {
+        Buffer buffer = read_ref(index, ref, kTidPage, kAnyWords);
+        memcpy(copy->page.data, BufferGetPage(buffer), BLCKSZ);
+        UnlockReleaseBuffer(buffer);
+        copy->block = ref.block;
+    }
+    require_entries(index, *copy, place + 1);
+    return page_tid(copy->page.data, place);
 }
 
 void read_entry(LeafReader *reader, uint32 leaf, uint32 entry, uint64 *code, ItemPointer tid) {
+    const int words = reader->directory->words;
     const EntryPlace place = place_of(*reader->directory, leaf, entry);
-    copy_code_page(reader, place.code_page);
-    copy_tid_page(reader, place.tid_page);
-    require_entry(*reader, place.code_page, reader->codes.data, place.code);
-    require_entry(*reader, place.tid_page, reader->tids.data, place.tid);
-    load_code(page_codes(reader->codes.data), reader->directory->words, place.code, code);
-    *tid = *page_tid(reader->tids.data, place.tid);
+    load_code(copy_codes(reader->index, place.code_page, words, place.code + 1, &reader->codes), words,
+              place.code, code);
+    *tid = *copy_tid(reader->index, place.tid_page, place.tid, &reader->tids);
 }
 
 }  // namespace imagehash::index

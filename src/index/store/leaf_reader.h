@@ -5,12 +5,19 @@
 
 namespace imagehash::index {
 
-// Holds copies of the pages it has read last, so that no page is locked between two rows.
+// A copy of the page that was read last, so that none is locked between two rows.
+struct PageCopy {
+    BlockNumber block;  // invalid: none
+    PGAlignedBlock page;
+};
+// The code page's codes, copied unless they are there already. ERROR (index_corrupted) unless it is in order
+// and has at least `count` codes.
+const uint64 *copy_codes(Relation index, PageRef ref, int words, int count, PageCopy *copy);
+
 struct LeafReader {
     Relation index;
     const TierDirectory *directory;
-    BlockNumber code_block, tid_block;  // that are in memory
-    PGAlignedBlock codes, tids;
+    PageCopy codes, tids;
 };
 
 void start_reader(Relation index, const TierDirectory *directory, LeafReader *reader);

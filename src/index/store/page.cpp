@@ -1,5 +1,5 @@
-// Every page is checked after it is locked: header, trailer and kind first, then, where a reference led to
-// it, that it is still the page that was meant.
+// Every page is checked after it is locked, code pages when they are closed: header, trailer and kind first,
+// then, where a reference led to it, that it is still the page that was meant.
 #include "index/store/page.h"
 
 #include "index/store/buffer_shortcuts.h"
@@ -76,20 +76,6 @@ bool has_tids(int kind) {
     return kind == kPendingPage || kind == kNullPage || kind == kTidPage;
 }
 
-namespace {
-
-// Looked up for every page that is read, too.
-struct GroupsOnPage {
-    int of[kMaxWords + 1];
-    constexpr GroupsOnPage() : of() {
-        for (int words = 1; words <= kMaxWords; words++) of[words] = groups_per_page(words);
-    }
-};
-
-}  // namespace
-
-static constexpr GroupsOnPage kGroupsOnPage;
-
 // The number of things that a page of the kind has room for; -1 where there is no such kind.
 static int capacity_of(int kind, int words) {
     switch (kind) {
@@ -98,7 +84,7 @@ static int capacity_of(int kind, int words) {
         case kTidPage:
             return Layout::of_words(words).capacity;
         case kCodePage:
-            return kGroupsOnPage.of[words] * hamming::kBlock;
+            return groups_per_page(words) * hamming::kBlock;
         case kCentroidPage:
             return leaf_capacity(words);
         case kRadiusPage:

@@ -1,7 +1,8 @@
 // Pages of a `hamming` index: layouts, which README.md draws, and access with checks.
 //
-// A page that is read from disk goes through read_page(), which reports damage as an ERROR with the block
-// number before anybody looks at its contents. Nothing here takes decisions about what to store where.
+// What is read from disk is checked, and damage is reported as an ERROR with the block number: before anybody
+// looks at the page's contents, or for code pages before anybody believes them. Nothing here takes decisions
+// about what to store where.
 #pragma once
 
 #include "hamming/distance.h"
@@ -73,19 +74,22 @@ struct Layout {
 namespace detail {
 // Looked up for every page that is read: a division each time would be felt.
 struct Capacities {
-    int of[kMaxWords + 1];
-    constexpr Capacities() : of() {
-        for (int words = 0; words <= kMaxWords; words++)
-            of[words] = blocks_of_eight(words * static_cast<int>(sizeof(uint64)) +
-                                        static_cast<int>(sizeof(ItemPointerData))) *
-                        hamming::kBlock;
+    int entries[kMaxWords + 1];
+    int groups[kMaxWords + 1];
+    constexpr Capacities() : entries(), groups() {
+        for (int words = 0; words <= kMaxWords; words++) {
+            const int code = words * static_cast<int>(sizeof(uint64));
+            entries[words] =
+                blocks_of_eight(code + static_cast<int>(sizeof(ItemPointerData))) * hamming::kBlock;
+            groups[words] = code > 0 ? blocks_of_eight(code) : 0;
+        }
     }
 };
 constexpr Capacities kCapacities;
 }  // namespace detail
 
 inline Layout Layout::of_words(int words) {
-    return {words, detail::kCapacities.of[words]};
+    return {words, detail::kCapacities.entries[words]};
 }
 
 // No page has more entries: those of 0 words.
@@ -93,8 +97,8 @@ constexpr int kMaxEntries = blocks_of_eight(sizeof(ItemPointerData)) * hamming::
 constexpr int kTidsPerPage = kMaxEntries;
 
 // A code page has nothing but codes, in groups: eight codes of one leaf, a block of the kernel's.
-constexpr int groups_per_page(int words) {
-    return blocks_of_eight(words * static_cast<int>(sizeof(uint64)));
+inline int groups_per_page(int words) {
+    return detail::kCapacities.groups[words];
 }
 
 inline PageTrailer *page_trailer(Page page) {
@@ -148,6 +152,12 @@ inline void load_code(const uint64 *codes, int words, int i, uint64 *code) {
 inline void store_code(uint64 *codes, int words, int i, const uint64 *code) {
     uint64 *target = codes + code_offset(i, words);
     for (int w = 0; w < words; w++) target[w * hamming::kBlock] = code[w];
+}
+
+// Codes as words, all of them.
+inline int distance_between(const uint64 *a, const uint64 *b, int words) {
+    return hamming::distance(reinterpret_cast<const uint8_t *>(a), reinterpret_cast<const uint8_t *>(b),
+                             words * 8);
 }
 
 // An empty page of any kind.
