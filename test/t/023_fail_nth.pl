@@ -5,6 +5,9 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use IndexAgainstTable;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -31,8 +34,7 @@ $node->safe_psql(
 	CREATE TABLE photo (id serial, h imagehash(1024)) WITH (parallel_workers = 2);
 	INSERT INTO photo (h) SELECT CASE WHEN i % 20 > 0 THEN $hash END FROM generate_series(1, 7000) i;
 	CREATE INDEX photo_h ON photo USING hamming (h) WITH (pending_list_limit = 64);
-	CREATE VIEW by_order AS SELECT i.n = t.n AND i.sum = t.sum FROM (SELECT count(*) AS n, sum(id) FROM (SELECT id FROM photo ORDER BY h <~> $query OFFSET 0) s) i,
-		(SELECT count(*) AS n, sum(id) FROM photo) t;
+	$by_order
 	CREATE TABLE flat (id serial, h imagehash(1024));
 	CREATE INDEX flat_h ON flat USING hamming (h) WITH (pending_list_limit = 64);
 	-- made before: md5() takes memory in OpenSSL, and says XX000 where there is none

@@ -4,6 +4,9 @@ use strict;
 use warnings;
 
 use POSIX ();
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use IndexAgainstTable;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -24,17 +27,7 @@ $node->safe_psql(
 		\$\$ SELECT overlay(repeat(md5((i % 300)::text), 8) PLACING md5(i::text) FROM 1)::public.imagehash \$\$;
 	CREATE TABLE photo (id serial, h imagehash(1024)) WITH (parallel_workers = 2);
 	INSERT INTO photo (h) SELECT CASE WHEN i % 20 > 0 THEN picture(i) END FROM generate_series(1, 10000) i;
-	CREATE VIEW by_order AS SELECT i.n = t.n AND i.sum = t.sum FROM (SELECT count(*) AS n, sum(id) FROM (SELECT id FROM photo ORDER BY h <~> $query OFFSET 0) s) i,
-		(SELECT count(*) AS n, sum(id) FROM photo) t;));
-
-# Why the index is not right, or ''.
-sub fault
-{
-	my ($status, $out, $err) = $node->psql(
-		'postgres', q(SELECT imagehash_index_check('photo_h', heapallindexed => true);
-		SET enable_seqscan = off; SET enable_sort = off; TABLE by_order;));
-	return $out eq "\nt" ? $err : "$out $err";
-}
+	$by_order));
 
 sub error_of
 {
@@ -67,7 +60,7 @@ SKIP:
 	}
 	unlink $ballast;
 	is($node->safe_psql('postgres', "$create; SELECT count(*) FROM pg_class WHERE relname LIKE 'photo_h%'"), '1', 'with room it is built');
-	is(fault(), '', '... and right');
+	is(fault($node), '', '... and right');
 
 	# Rows in other tablespaces, their entries in this one: in a list that has room, in one that has none, through a merge.
 	$leave->(400);
@@ -78,17 +71,17 @@ SKIP:
 	}
 	like($err, $full, 'inserts find no room in the end');
 	like(error_of('INSERT INTO photo (h) SELECT picture(i) FROM generate_series(1, 2000) i'), $full, '... and go on finding none');
-	is(fault(), '', '... what was inserted before is there');
+	is(fault($node), '', '... what was inserted before is there');
 	$failed += 2;
 	$node->safe_psql('postgres', 'DELETE FROM photo WHERE id % 3 = 0');
 	# It takes out what is dead without room, and merges where that leaves some.
 	my $said = error_of('VACUUM photo');
 	like($said, qr/^$|$full/, 'vacuum runs without room, or says so');
 	$failed++ if $said ne '';
-	is(fault(), '', '... and the index is right');
+	is(fault($node), '', '... and the index is right');
 	unlink $ballast;
 	is(error_of('VACUUM photo; INSERT INTO photo (h) SELECT picture(i) FROM generate_series(1, 9000) i; VACUUM photo'), '', 'with room all of it works');
-	is(fault(), '', '... and the index is right');
+	is(fault($node), '', '... and the index is right');
 	note "measured: survived $failed times a full disk";
 	$node->safe_psql('postgres', 'DROP INDEX photo_h; DROP TABLESPACE small');
 }
@@ -139,7 +132,7 @@ $vacuum->query_safe('SELECT 1');
 is($node->safe_psql('postgres', qq(SELECT pg_cancel_backend($pid))), 't', 'the merger went on until it was cancelled, and vacuum came to its end');
 $merger->query('SELECT 1');
 note "measured: a merger was stopped for $seconds s: $times times others inserted and searched meanwhile";
-is(fault(), '', 'the index is right');
+is(fault($node), '', 'the index is right');
 $vacuum->quit;
 $merger->quit;
 $node->stop;
