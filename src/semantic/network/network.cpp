@@ -46,7 +46,10 @@ at::Tensor forward(torch::jit::Module &module, const float *input, int count, in
     // Channels-last: the memory stays as it is, only the order of the dimensions is told.
     at::Tensor tensor =
         torch::from_blob(const_cast<float *>(input), {count, side, side, 3}).permute({0, 3, 1, 2});
-    at::Tensor output = module.forward({tensor}).toTensor();
+    // As Module::forward(), but not by way of Method::owner(), where LibTorch 2.6 ends the process if an
+    // allocation fails.
+    torch::jit::Function &function = module.get_method("forward").function();
+    at::Tensor output = function({module._ivalue(), tensor}).toTensor();
     if (output.dim() != 2 || output.size(0) != count || output.size(1) < 1 ||
         output.size(1) > kMaxEmbeddingLength || output.scalar_type() != at::kFloat)
         throw Error(ErrorKind::bad_model, "network does not return float[N,length]");
