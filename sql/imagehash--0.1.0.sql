@@ -609,6 +609,45 @@ COMMENT ON FUNCTION try_semantic_hash(bytea, text) IS
     'semantic_hash(image, hasher), or NULL with the reason, as try_semantic_hash(bytea). Errors that are not the image''s are '
     'raised: 42704 no such hasher, 42501, and the others of semantic_hash(bytea, text)';
 
+CREATE FUNCTION semantic_logits(image bytea) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'imagehash_semantic_logits'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+COMMENT ON FUNCTION semantic_logits(bytea) IS
+    'the values that semantic_hash(image) has the signs of, one a bit, for asymmetric_distance. Errors as semantic_hash(bytea)';
+
+CREATE FUNCTION semantic_logits(image bytea, hasher text) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'imagehash_semantic_logits_by'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+COMMENT ON FUNCTION semantic_logits(bytea, text) IS
+    'the values that semantic_hash(image, hasher) has the signs of, one a bit, for asymmetric_distance. Errors as semantic_hash(bytea, text)';
+
+CREATE FUNCTION embedding_logits(embedding double precision[]) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'imagehash_embedding_logits'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
+COMMENT ON FUNCTION embedding_logits(double precision[]) IS
+    'the values that embedding_hash(embedding) has the signs of, one a bit, for asymmetric_distance. Errors as embedding_hash(double precision[])';
+
+CREATE FUNCTION embedding_logits(embedding double precision[], hasher text) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'imagehash_embedding_logits_by'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
+COMMENT ON FUNCTION embedding_logits(double precision[], text) IS
+    'the values that embedding_hash(embedding, hasher) has the signs of, one a bit, for asymmetric_distance. Errors as embedding_hash(double precision[], text)';
+
+CREATE FUNCTION asymmetric_distance(hash imagehash, logits real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'imagehash_asymmetric_distance'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION asymmetric_distance(imagehash, real[]) IS
+    'how far a hash is from the logits of a query by the same hasher: the sum of |logit| over the bits that differ, which ranks '
+    'better than the number of these bits (A. Gordo et al., "Asymmetric distances for binary embeddings", 2014). No index knows it: '
+    'it puts the first answers of a search by <~> in order. Which hasher made the logits is not checked. Errors: 22023 not one logit a bit, 2202E, 22004';
+
+CREATE FUNCTION cosine_distance(a real[], b real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'imagehash_cosine_distance'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION cosine_distance(real[], real[]) IS
+    '1 - the cosine of the angle between two embeddings, 0 to 2; NaN where one is all zeros. Errors: 22023 different lengths, 2202E '
+    'more than one dimension, 22004 a null inside';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- models and hashers
 -- ---------------------------------------------------------------------------------------------------------
@@ -806,7 +845,7 @@ REVOKE ALL ON FUNCTION train_hasher(text, text, integer, jsonb) FROM PUBLIC;
 CREATE FUNCTION evaluate_hasher(name text, source text, options jsonb DEFAULT '{}', OUT metric text,
                                 OUT code double precision, OUT embedding double precision) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'imagehash_evaluate_hasher' LANGUAGE C VOLATILE PARALLEL UNSAFE
-    COST 1000000 ROWS 10;
+    COST 1000000 ROWS 14;
 COMMENT ON FUNCTION evaluate_hasher(text, text, jsonb) IS
     'how well a hasher ranks what a query returns: code, by Hamming distance; embedding, by cosine of the embeddings, which is '
     'the ceiling of a hasher that adds no knowledge. source: as of train_hasher, with a third column, boolean, whether the row '
@@ -815,7 +854,7 @@ COMMENT ON FUNCTION evaluate_hasher(text, text, jsonb) IS
     'ranks i divided by the relevant rows (C. Manning, P. Raghavan, H. Schuetze, "Introduction to Information Retrieval", 2008, '
     'section 8.4); equal distances keep the order of the source. mAP@k: the same over the first k, divided by the relevant ones '
     'among them, 0 where there are none, as papers on hashing have it (Y. Gong et al., "Iterative quantization", and the code '
-    'of Z. Cao et al., "HashNet", 2017). precision@k: share of relevant rows among the first precision_k. recall within r bits: '
+    'of Z. Cao et al., "HashNet", 2017). precision@k: share of relevant rows among the first precision_k. first n by logits, by embedding: the same when the first n answers (option rerank) are put into the order of asymmetric_distance, or of cosine_distance of the embeddings. recall within r bits: '
     'share of the relevant rows at a distance of at most radius. neighbors kept: share of the precision_k nearest by cosine '
     'that are also nearest by code, which needs no labels. bit imbalance: |share of ones - 0.5|, mean and worst bit; bit '
     'correlation: mean |correlation| of two bits; 0 is best. Null where a measure does not exist or there are no labels. '
@@ -835,5 +874,5 @@ COMMENT ON FUNCTION train_hasher_options() IS
 CREATE FUNCTION evaluate_hasher_options(OUT name text, OUT type text, OUT default_value text, OUT min_value double precision,
                                         OUT max_value double precision, OUT description text) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'imagehash_evaluate_hasher_options'
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 8;
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 9;
 COMMENT ON FUNCTION evaluate_hasher_options() IS 'the options of evaluate_hasher, as train_hasher_options() lists those';

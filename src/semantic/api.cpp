@@ -192,15 +192,22 @@ void unload_hasher(HasherId id) noexcept {
     if (id >= 0 && static_cast<size_t>(id) < hashers.size()) hashers[id] = nullptr;
 }
 
+// ERROR where it takes embeddings of another length.
+const Hasher &hasher_for(HasherId id, size_t length) {
+    const Hasher &hasher = find_loaded(loaded().hashers, id, "hasher");
+    if (length != static_cast<size_t>(hasher.input_length()))
+        throw Error(ErrorKind::bad_argument, "embedding has " + std::to_string(length) +
+                                                 " values, the hasher needs " +
+                                                 std::to_string(hasher.input_length()));
+    return hasher;
+}
+
 Status hash_embedding(HasherId id, const float *embedding, size_t length, uint8_t *out) noexcept {
-    return guarded([&] {
-        const Hasher &hasher = find_loaded(loaded().hashers, id, "hasher");
-        if (length != static_cast<size_t>(hasher.input_length()))
-            throw Error(ErrorKind::bad_argument, "embedding has " + std::to_string(length) +
-                                                     " values, the hasher needs " +
-                                                     std::to_string(hasher.input_length()));
-        hasher.hash(embedding, out);
-    });
+    return guarded([&] { hasher_for(id, length).hash(embedding, out); });
+}
+
+Status embedding_logits(HasherId id, const float *embedding, size_t length, float *out) noexcept {
+    return guarded([&] { hasher_for(id, length).logits(embedding, out); });
 }
 
 Status check_train_options(const TrainOptions &options, int length, int views) noexcept {
@@ -257,16 +264,17 @@ Status describe(NetworkId id, Fact facts[kMaxFacts], int *count) noexcept {
 }
 
 constexpr Api kApi = {
-    kApiVersion,           start,
-    load_network,          load_registered_network,
-    set_threads,           embed,
-    load_hasher,           unload_hasher,
-    hash_embedding,        kTrainOptions,
-    kHasherAlgorithmNames, default_options,
-    check_train_options,   check_train_rows,
-    train_begin,           train_epoch,
-    train_result,          train_free,
-    evaluate_hasher,       describe,
+    kApiVersion,      start,
+    load_network,     load_registered_network,
+    set_threads,      embed,
+    load_hasher,      unload_hasher,
+    hash_embedding,   embedding_logits,
+    kTrainOptions,    kHasherAlgorithmNames,
+    default_options,  check_train_options,
+    check_train_rows, train_begin,
+    train_epoch,      train_result,
+    train_free,       evaluate_hasher,
+    describe,
 };
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace imagehash::semantic {
 
 // Counted up whenever this table, or a type or limit in it, changes.
-constexpr int kApiVersion = 1;
+constexpr int kApiVersion = 2;
 
 struct Training;  // a training under way
 
@@ -55,6 +55,9 @@ struct Api {
     // Semantic hash of an embedding of `length` values: bits / 8 bytes, first bit = highest bit of out[0].
     Status (*hash_embedding)(HasherId hasher, const float *embedding, size_t length, uint8_t *out) noexcept;
 
+    // What its bits are the signs of: out[bits].
+    Status (*embedding_logits)(HasherId hasher, const float *embedding, size_t length, float *out) noexcept;
+
     // The options of a training by name, and the names of its algorithms in the order of HasherAlgorithm,
     // which end with a null.
     const TrainOption *train_options;  // [kTrainOptionCount]
@@ -92,7 +95,7 @@ struct Api {
     void (*train_free)(Training *training) noexcept;
 
     // Lengths must be the hasher's. Rows without a label are relevant to nothing. Memory beside the sets: the
-    // codes, and 24 bytes a row of the collection for one query's ranking and 64 for the cosines.
+    // codes, and 32 bytes a row of the collection for one query's rankings and 64 for the cosines.
     Status (*evaluate_hasher)(HasherId hasher, const LearnSet &queries, const LearnSet &collection,
                               const EvaluateOptions &options, StopFlag stop, Evaluation *out) noexcept;
 

@@ -132,8 +132,12 @@ struct Quality {
 };
 
 struct Evaluation {
-    Quality code;           // by Hamming distance; ties keep the collection's order
-    Quality embedding;      // by cosine of the embeddings: the ceiling of a hasher that adds no knowledge
+    Quality code;       // by Hamming distance; ties keep the collection's order
+    Quality embedding;  // by cosine of the embeddings: the ceiling of a hasher that adds no knowledge
+    // By code, but the first options.rerank rows of each ranking in another order: that of the asymmetric
+    // distance of logits and code, or that of the embeddings' cosine.
+    Quality reranked_by_logits;
+    Quality reranked_by_embedding;
     double neighbors_kept;  // share of the precision_k nearest by cosine that are also among those by code
     // Over the collection's codes; 0 is best.
     double mean_bit_balance;  // mean over bits of |share of ones - 0.5|
@@ -145,6 +149,7 @@ struct EvaluateOptions {
     size_t k = 1000;
     size_t precision_k = 10;
     int radius = 2;
+    size_t rerank = 100;  // rows
     // [queries.rows]: the row of the collection that is the query itself, left out of its ranking; or null
     // where no query is part of the collection.
     const size_t *self = nullptr;

@@ -101,6 +101,17 @@ TEST(Hasher, FirstBitIsTheHighestOfTheFirstByte) {
     EXPECT_EQ(code_of(Hasher({layer}), {-5}), (std::vector<uint8_t>{0x7F, 0xBF}));
 }
 
+TEST(Hasher, BitsAreTheSignsOfTheLogits) {
+    std::mt19937 random(3);
+    Hasher hasher(random_layers(random));
+    const std::vector<float> embedding = random_embedding(37, random);
+    const std::vector<uint8_t> code = code_of(hasher, embedding);
+    std::vector<float> logits(hasher.bits());
+    hasher.logits(embedding.data(), logits.data());
+    for (int i = 0; i < hasher.bits(); i++)
+        EXPECT_EQ(logits[i] > 0, (code[i / 8] >> (7 - i % 8) & 1) != 0) << i;
+}
+
 TEST(Hasher, ZeroOutputIsAClearBit) {
     LinearLayer layer{1, 8, std::vector<float>(8, 0), std::vector<float>(8, 0)};
     EXPECT_EQ(code_of(Hasher({layer}), {1}), (std::vector<uint8_t>{0}));

@@ -177,6 +177,27 @@ TEST(Retrieval, EvaluatesCodesBesideFloats) {
     EXPECT_THROW(evaluate(hasher, queries, collection, options, [] { return true; }), Error);
 }
 
+// Both rows differ from the query in one value, so that codes cannot tell them apart, and the first one wins.
+TEST(Retrieval, ReranksTheFirstRows) {
+    std::vector<float> weight(16, 0);
+    for (int bit = 0; bit < 8; bit++) weight[(bit / 4) * 8 + bit] = 1;
+    Hasher hasher({{2, 8, weight, std::vector<float>(8, 0)}});
+    const std::vector<float> rows = {-1, 1, 1, -1, -1, -1}, query = {5, 1};
+    const int32_t labels[] = {0, 1, 0}, query_label = 1;
+    EvaluateOptions options = at(3);
+    options.precision_k = 1;
+    LearnSet queries{query.data(), 1, 2, nullptr, 0, &query_label},
+        collection{rows.data(), 3, 2, nullptr, 0, labels};
+    Evaluation e = evaluate(hasher, queries, collection, options);
+    EXPECT_DOUBLE_EQ(e.code.map, 0.5);
+    EXPECT_DOUBLE_EQ(e.reranked_by_logits.map, 1);
+    EXPECT_DOUBLE_EQ(e.reranked_by_embedding.precision_at_k, 1);
+    options.rerank = 1;
+    e = evaluate(hasher, queries, collection, options);
+    EXPECT_DOUBLE_EQ(e.reranked_by_logits.map, 0.5);
+    EXPECT_DOUBLE_EQ(e.reranked_by_embedding.map, 0.5);
+}
+
 TEST(Retrieval, RefusesWhatCannotBeCompared) {
     const int32_t label = 0;
     const std::vector<uint8_t> codes(4, 0);

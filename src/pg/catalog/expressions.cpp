@@ -7,9 +7,10 @@
 // is written there and not what is put together when it runs; a body that has the name in a comment is taken
 // for a user, and a drop is then refused that would have been safe.
 //
-// What it gains: drop_hasher() cannot break a trigger or a function that hashes with the row, which is how most
-// applications keep hashes; without it only generated columns, indexes and defaults would be seen. What it costs: a
-// drop takes 65 ms, and 1.1 s in a database with 3,000 functions of 2 kB (PostgreSQL 15, one core).
+// What it gains: drop_hasher() cannot break a trigger or a function that hashes with the row, which is how
+// most applications keep hashes; without it only generated columns, indexes and defaults would be seen. What
+// it costs: a drop takes 65 ms, and 1.1 s in a database with 3,000 functions of 2 kB (PostgreSQL 15, one
+// core).
 #include "pg/catalog/expressions.h"
 
 extern "C" {
@@ -104,7 +105,8 @@ SELECT pg_catalog.string_agg(line, E'\n' ORDER BY line) FROM (
 
 // Functions that take the name of a row, and have argument types that can be in expressions or bodies.
 constexpr const char *kFunctionsOfHashers[] = {"semantic_hash",     "semantic_hashes", "embedding_hash",
-                                               "try_semantic_hash", "evaluate_hasher", "rehash_column"};
+                                               "try_semantic_hash", "semantic_logits", "embedding_logits",
+                                               "evaluate_hasher",   "rehash_column"};
 constexpr const char *kFunctionsOfModels[] = {"image_embedding", "import_hasher"};
 
 static Datum array_of(const char *const *texts, int count) {

@@ -140,4 +140,18 @@ ImageHash *hash_of_embedding(const LoadedHasher *hasher, const float *embedding,
     return hash;
 }
 
+float *logits_of_embedding(const LoadedHasher *hasher, const float *embedding, int length) {
+    auto logits = static_cast<float *>(palloc(sizeof(float) * hasher->shape.bits));
+    check_status(semantic_library().embedding_logits(hasher->hasher, embedding, length, logits));
+    return logits;
+}
+
+ArrayType *real_array(const float *values, int count) {
+    auto elements = static_cast<Datum *>(palloc(sizeof(Datum) * count));
+    for (int i = 0; i < count; i++) elements[i] = Float4GetDatum(values[i]);
+    ArrayType *array = construct_array(elements, count, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT);
+    pfree(elements);
+    return array;
+}
+
 }  // namespace imagehash::pg

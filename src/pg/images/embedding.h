@@ -35,5 +35,10 @@ float *floats_of_doubles(ArrayType *array, int length);
 
 // ERROR 22023 where the hasher takes another length, or a value is not finite.
 ImageHash *hash_of_embedding(const LoadedHasher *hasher, const float *embedding, int length);
+// What the hash has the signs of: hasher->shape.bits values (palloc).
+float *logits_of_embedding(const LoadedHasher *hasher, const float *embedding, int length);
+
+// real[] of these values.
+ArrayType *real_array(const float *values, int count);
 
 }  // namespace imagehash::pg

@@ -28,10 +28,7 @@ static Datum embedding_datum(FunctionCallInfo fcinfo, const pg::LoadedModel *mod
     Status decoded;
     float *embedding = embed_argument(fcinfo, model, &decoded);
     pg::check_status(decoded);
-    Datum *elements = static_cast<Datum *>(palloc(sizeof(Datum) * model->length));
-    for (int i = 0; i < model->length; i++) elements[i] = Float4GetDatum(embedding[i]);
-    return PointerGetDatum(
-        construct_array(elements, model->length, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
+    return PointerGetDatum(pg::real_array(embedding, model->length));
 }
 
 // Argument 0: an array without nulls.
@@ -49,6 +46,23 @@ static ArrayType *embedding_argument(FunctionCallInfo fcinfo) {
 static pg::ImageHash *hash_of_array(const pg::LoadedHasher *hasher, ArrayType *array) {
     int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
     return pg::hash_of_embedding(hasher, pg::floats_of_doubles(array, length), length);
+}
+
+static Datum logits_datum(const pg::LoadedHasher *hasher, const float *embedding, int length) {
+    return PointerGetDatum(
+        pg::real_array(pg::logits_of_embedding(hasher, embedding, length), hasher->shape.bits));
+}
+
+static Datum logits_of_array(const pg::LoadedHasher *hasher, ArrayType *array) {
+    int length = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    return logits_datum(hasher, pg::floats_of_doubles(array, length), length);
+}
+
+static Datum logits_of_image(FunctionCallInfo fcinfo, pg::ImageHasher with) {
+    Status decoded;
+    float *embedding = embed_argument(fcinfo, with.model, &decoded);
+    pg::check_status(decoded);
+    return logits_datum(&with.hasher, embedding, with.model->length);
 }
 
 IMAGEHASH_FUNCTION(imagehash_image_embedding) {
@@ -101,4 +115,23 @@ IMAGEHASH_FUNCTION(imagehash_embedding_hash_by) {
     pg::ImageHash *hash = hash_of_array(hasher, array);
     PG_FREE_IF_COPY(array, 0);
     PG_RETURN_POINTER(hash);
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_logits) {
+    return logits_of_image(fcinfo, pg::shipped_image_hasher());
+}
+
+IMAGEHASH_FUNCTION(imagehash_semantic_logits_by) {
+    return logits_of_image(fcinfo, pg::image_hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))));
+}
+
+IMAGEHASH_FUNCTION(imagehash_embedding_logits) {
+    ArrayType *array = embedding_argument(fcinfo);
+    pg::load_shipped(false, true, ERROR);
+    return logits_of_array(pg::shipped_hasher(), array);
+}
+
+IMAGEHASH_FUNCTION(imagehash_embedding_logits_by) {
+    ArrayType *array = embedding_argument(fcinfo);
+    return logits_of_array(pg::hasher_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1))), array);
 }

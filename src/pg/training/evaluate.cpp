@@ -24,7 +24,7 @@ namespace {
 
 struct EvaluateArguments {
     pg::SourceOptions source;
-    int64 k, precision_k, radius;
+    int64 k, precision_k, radius, rerank;
     double queries;  // below 1: share of the rows; 0: the default
     bool few_queries_told;
 };
@@ -62,6 +62,13 @@ static void add_options(pg::OptionList *list, EvaluateArguments *a) {
                           "bits / 4",
                           "of the recall, bits",
                           &a->radius});
+    pg::add_option(list, {"rerank",
+                          K::long_integer,
+                          {1, 1e9},
+                          nullptr,
+                          "100",
+                          "of the measures after re-ranking: first rows that are put into another order",
+                          &a->rerank});
     pg::add_source_options(list, &a->source);
 }
 
@@ -170,6 +177,15 @@ static void return_metric(ReturnSetInfo *result, const char *metric, double code
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+static void return_reranked(ReturnSetInfo *result, const char *by, const semantic::Quality *quality,
+                            const EvaluateArguments *a) {
+    const double none = std::nan("");
+    const long long k = a->k, precision_k = a->precision_k, first = a->rerank;
+    return_metric(result, psprintf("mAP@%lld, first %lld by %s", k, first, by), quality->map_at_k, none);
+    return_metric(result, psprintf("precision@%lld, first %lld by %s", precision_k, first, by),
+                  quality->precision_at_k, none);
+}
+
 static void return_metrics(ReturnSetInfo *result, const EvaluateArguments *a, const QuerySplit *split,
                            const semantic::Evaluation *e) {
     const double none = std::nan("");
@@ -180,6 +196,8 @@ static void return_metrics(ReturnSetInfo *result, const EvaluateArguments *a, co
     return_metric(result, psprintf("mAP@%lld", k), e->code.map_at_k, e->embedding.map_at_k);
     return_metric(result, psprintf("precision@%lld", precision_k), e->code.precision_at_k,
                   e->embedding.precision_at_k);
+    return_reranked(result, "logits", &e->reranked_by_logits, a);
+    return_reranked(result, "embedding", &e->reranked_by_embedding, a);
     return_metric(result, psprintf("recall within %lld bits", radius), e->code.recall_within_radius, none);
     return_metric(result, psprintf("neighbors kept@%lld", precision_k), e->neighbors_kept, 1);
     return_metric(result, "mean bit imbalance", e->mean_bit_balance, none);
@@ -191,7 +209,7 @@ static void return_metrics(ReturnSetInfo *result, const EvaluateArguments *a, co
 
 IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
     char *name = pg::text_argument(fcinfo, 0, "name"), *query = pg::text_argument(fcinfo, 1, "source");
-    EvaluateArguments arguments = {pg::kDefaultSourceOptions, 1000, 10, -1, 0, false};
+    EvaluateArguments arguments = {pg::kDefaultSourceOptions, 1000, 10, -1, 100, 0, false};
     pg::OptionList list = {};
     add_options(&list, &arguments);
     pg::read_source_options(pg::options_argument(fcinfo, 2), &list, &arguments.source);
@@ -224,6 +242,7 @@ IMAGEHASH_FUNCTION(imagehash_evaluate_hasher) {
     options.k = arguments.k;
     options.precision_k = arguments.precision_k;
     options.radius = static_cast<int>(arguments.radius);
+    options.rerank = arguments.rerank;
     options.self = split.query_rows;
     // Reading the source may have run functions that load others: what was loaded is looked up again.
     hasher = *pg::hasher_by_name(name, &row);

@@ -2,6 +2,7 @@
 // output must be summed in the order of the inputs: another order gives other bits on another machine.
 #include "semantic/hasher/hasher.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -191,7 +192,7 @@ void Hasher::apply(const PackedLayer &layer, const float *x, float *y) {
     }
 }
 
-void Hasher::hash(const float *embedding, uint8_t *out) const {
+std::vector<float> Hasher::run(const float *embedding) const {
     int length = input_length();
     double norm2 = 0;  // the square of any finite float fits a double
     for (int i = 0; i < length; i++) norm2 += static_cast<double>(embedding[i]) * embedding[i];
@@ -208,9 +209,19 @@ void Hasher::hash(const float *embedding, uint8_t *out) const {
         apply(layers_[l], x.data(), y.data());
         x.swap(y);
     }
+    return x;
+}
+
+void Hasher::logits(const float *embedding, float *out) const {
+    const std::vector<float> values = run(embedding);
+    std::copy(values.begin(), values.begin() + bits(), out);
+}
+
+void Hasher::hash(const float *embedding, uint8_t *out) const {
+    const std::vector<float> values = run(embedding);
     std::memset(out, 0, bits() / 8);
     for (int j = 0; j < bits(); j++)
-        if (x[j] > 0) out[j / 8] |= 0x80 >> (j % 8);
+        if (values[j] > 0) out[j / 8] |= 0x80 >> (j % 8);
 }
 
 }  // namespace imagehash::semantic

@@ -47,10 +47,13 @@ class Hasher {
     int bits() const { return layers_.back().out; }
     int input_length() const { return layers_.front().in; }
 
-    // embedding[input_length()] -> out[bits() / 8]; the first bit is the highest bit of out[0], and is set
-    // where the output is above zero. The length of the embedding does not matter, only its direction; the
-    // all-zero embedding has none and gets the code of the biases alone. Safe to call from several threads.
-    // Throws Error(bad_argument) where a value is not finite.
+    // embedding[input_length()] -> out[bits()], what the last layer puts out. The length of the embedding
+    // does not matter, only its direction; the all-zero embedding has none and gets what the biases make
+    // alone. Safe to call from several threads. Throws Error(bad_argument) where a value is not finite.
+    void logits(const float *embedding, float *out) const;
+
+    // The signs of the logits: out[bits() / 8]; the first bit is the highest bit of out[0], and is set where
+    // the logit is above zero. Otherwise as logits().
     void hash(const float *embedding, uint8_t *out) const;
 
  private:
@@ -66,6 +69,7 @@ class Hasher {
     static PackedLayer pack(const LinearLayer &layer);
     static LinearLayer unpack(const PackedLayer &layer);
     static void apply(const PackedLayer &layer, const float *x, float *y);
+    std::vector<float> run(const float *embedding) const;  // bits() values, and padding
 
     std::vector<PackedLayer> layers_;
 };

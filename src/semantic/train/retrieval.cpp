@@ -11,6 +11,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/asymmetric_distance.h"
 #include "base/status.h"
 #include "semantic/train/tensors.h"
 
@@ -93,6 +94,11 @@ class FloatRanking {
     }
 
     bool within(size_t, int) const { return false; }
+
+    // Of the query that was ranked last.
+    float cosine(size_t query, size_t row) const {
+        return cosines_.data_ptr<float>()[query % kQueriesAtOnce * cosines_.size(1) + row];
+    }
 
  private:
     void compare(size_t block, StopFlag stop) {
@@ -194,6 +200,21 @@ void check_floats(MatrixView queries, MatrixView collection, const EvaluateOptio
             "queries and collection have embeddings of different lengths");
 }
 
+// The ranking with its first rows in the order of `distance`; rows equally far stay as they are. NaN, of a
+// hasher whose outputs overflow, is as far as can be.
+template <typename Distance>
+std::vector<size_t> reranked(std::vector<size_t> order, size_t first, Distance distance) {
+    std::vector<std::pair<double, size_t>> rows;
+    for (size_t i = 0; i < std::min(first, order.size()); i++) {
+        const double d = distance(order[i]);
+        rows.push_back({std::isnan(d) ? std::numeric_limits<double>::infinity() : d, order[i]});
+    }
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto &a, const auto &b) { return a.first < b.first; });
+    for (size_t i = 0; i < rows.size(); i++) order[i] = rows[i].second;
+    return order;
+}
+
 // How many of the first k are the same rows; `a` and `b` are rankings.
 size_t common_rows(const std::vector<size_t> &a, const std::vector<size_t> &b, size_t k) {
     std::vector<size_t> first(a.begin(), a.begin() + k), second(b.begin(), b.begin() + k), both;
@@ -266,20 +287,35 @@ Evaluation evaluate(const Hasher &hasher, const LearnSet &queries, const LearnSe
     CodeView rows{codes.data(), collection.rows, hasher.bits()};
     CodeRanking by_code({query_codes.data(), queries.rows, hasher.bits()}, rows);
     FloatRanking by_cosine(embeddings_of(queries), embeddings_of(collection));
-    MeasureSums of_codes(queries.labels, collection.labels, options), of_floats = of_codes;
+    MeasureSums of_codes(queries.labels, collection.labels, options),
+        of_floats = of_codes, by_logits = of_codes, by_embedding = of_codes;
+    std::vector<float> logits(hasher.bits());
     size_t ranked = collection.rows - (options.self ? 1 : 0), k = std::min(options.precision_k, ranked),
            kept = 0;
     for (size_t q = 0; q < queries.rows; q++) {
         look_for_stop(stop);
         const auto &a = by_code.rank(q, own_row(options, q), stop);
         const auto &b = by_cosine.rank(q, own_row(options, q), stop);
+        hasher.logits(queries.embeddings + q * queries.length, logits.data());
+        auto asymmetric = [&](size_t row) {
+            return asymmetric_distance(logits.data(), &codes[row * (hasher.bits() / 8)], hasher.bits());
+        };
+        auto angle = [&](size_t row) { return -by_cosine.cosine(q, row); };
         of_codes.add(q, a, by_code);
         of_floats.add(q, b, by_cosine);
+        by_logits.add(q, reranked(a, options.rerank, asymmetric), by_code);
+        by_embedding.add(q, reranked(a, options.rerank, angle), by_code);
         kept += common_rows(a, b, k);
     }
     BitStatistics bits = bit_statistics(rows, stop);
-    Evaluation all{of_codes.means(),  of_floats.means(),  static_cast<double>(kept) / (queries.rows * k),
-                   bits.mean_balance, bits.worst_balance, bits.mean_correlation};
+    Evaluation all{of_codes.means(),
+                   of_floats.means(),
+                   by_logits.means(),
+                   by_embedding.means(),
+                   static_cast<double>(kept) / (queries.rows * k),
+                   bits.mean_balance,
+                   bits.worst_balance,
+                   bits.mean_correlation};
     all.embedding.recall_within_radius = kNotDefined;
     return all;
 }
