@@ -92,12 +92,7 @@ static int number_comparison(Oid op) {
     Oid left, right;
     op_input_types(op, &left, &right);
     if (!is_number(left) || !is_number(right)) return 0;
-    int strategy = 0;
-    List *meanings = get_op_btree_interpretation(op);
-    ListCell *cell;
-    foreach (cell, meanings) strategy = static_cast<OpBtreeInterpretation *>(lfirst(cell))->strategy;
-    list_free_deep(meanings);
-    return strategy;
+    return btree_strategy_of(op);
 }
 
 static bool match_comparison(const OpExpr *op, Comparison *comparison) {

@@ -26,6 +26,7 @@ extern "C" {
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplesort.h"
 #if PG_VERSION_NUM >= 160000
@@ -135,6 +136,28 @@ inline int parallel_build_workers([[maybe_unused]] Relation heap, [[maybe_unused
     if (RelationGetNumberOfBlocks(heap) == 0) return 0;
     return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
 #endif
+}
+
+// The strategy that btree operator families give the operator; 0 where none has it.
+inline int btree_strategy_of(Oid op) {
+#if PG_VERSION_NUM >= 180000
+    static_assert(COMPARE_LT == static_cast<int>(BTLessStrategyNumber) &&
+                  COMPARE_GT == static_cast<int>(BTGreaterStrategyNumber));
+    List *meanings = get_op_index_interpretation(op);
+#else
+    List *meanings = get_op_btree_interpretation(op);
+#endif
+    int strategy = 0;
+    ListCell *cell;
+    foreach (cell, meanings) {
+#if PG_VERSION_NUM >= 180000
+        strategy = static_cast<OpIndexInterpretation *>(lfirst(cell))->cmptype;
+#else
+        strategy = static_cast<OpBtreeInterpretation *>(lfirst(cell))->strategy;
+#endif
+    }
+    list_free_deep(meanings);
+    return strategy;
 }
 
 // Expression trees: every node below one, and a changed copy. Before PostgreSQL 16 callbacks have no types.
