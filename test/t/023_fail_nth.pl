@@ -117,7 +117,7 @@ sub fails_each
 		my $done = () = $some =~ /^\d+ of \d+$/mg;
 		$out .= "$some\n";
 		# Some settings of functions PostgreSQL stores so that it ends the session where there is no memory: another goes on.
-		my $ended = $said =~ s/^.*FATAL:  53200: out of memory\n(CONTEXT:.*\n)?LOCATION:  guc_malloc,.*\n(.*\n)*//m;
+		my $ended = $said =~ s/^.*FATAL:  53200: out of memory\n(CONTEXT:.*\n)?LOCATION:  guc_(?:malloc|realloc|strdup),.*\n(.*\n)*//m;
 		$err .= $said;
 		last unless $ended;
 		$fatal++;
@@ -129,7 +129,7 @@ sub fails_each
 	my @errors = map { /^(?:psql:\S+ )?((?:ERROR|FATAL|PANIC):.{0,200}|server closed.*)/ ? $1 : () } split /\n/, $err;
 	# PostgreSQL itself says something else where its regular expressions or its settings run out of memory, and where a worker does while it starts.
 	my $own = '2201B: regular expression failed: out of memory|22023: invalid value for parameter "(?!imagehash)';
-	$own .= '|55000: (lost connection to )?parallel worker|XX000: failed to initialize (?!imagehash)|58P01: could not load library' if $name eq 'parallel build';
+	$own .= '|55000: (lost connection to )?parallel worker|XX000: failed to initialize (?!imagehash)|58P01: could not load library|22023: (?:out of memory|could not read time zone file)' if $name eq 'parallel build';
 	my @others = grep { !/^ERROR:  ($class: |$own)/ } @errors;
 	my $right = () = $out =~ /^right\|t$/mg;
 	my $checked = () = $out =~ /^check\|\|$/mg;
@@ -137,7 +137,7 @@ sub fails_each
 	is("@others", '', "$name: each of " . @errors . " failures of $what is an error of its class");
 	is("$checked, $right", "$runs, $runs", "$name: after each index and table agree");
 	$failed{$what} += @errors + $fatal;
-	note "measured: $name: " . ($count // 'unknown') . " $what, " . @errors . " errors of $runs runs" . ($fatal ? ", $fatal sessions ended by PostgreSQL's guc_malloc()" : '');
+	note "measured: $name: " . ($count // 'unknown') . " $what, " . @errors . " errors of $runs runs" . ($fatal ? ", $fatal sessions ended by PostgreSQL's settings" : '');
 }
 
 foreach my $operation (@operations)
