@@ -181,7 +181,7 @@ TEST(JpegFilter, PixelsAreThoseOfLibjpeg) {
             for (int quality : {30, 90, 100})
                 for (bool optimized : {false, true})
                     for (bool progressive : {false, true})
-                        for (auto [width, height] : kSizes) {
+                        for (const auto &[width, height] : kSizes) {
                             form.restart = restart;
                             form.quality = quality;
                             form.optimized = optimized;
