@@ -7,7 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('corruption');
-# PostgreSQL 18 would find the damage itself, by checksums.
+# PostgreSQL 18 would find the damage itself, by the checksums that it has by default.
 $node->init(extra => $node->pg_version >= 18 ? ['--no-data-checksums'] : []);
 $node->start;
 $node->safe_psql(

@@ -7,7 +7,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('serials');
-$node->init;
+# What is written into pages here would not fit their checksums, which PostgreSQL 18 has by default.
+$node->init(extra => $node->pg_version >= 18 ? ['--no-data-checksums'] : []);
 $node->append_conf('postgresql.conf', "autovacuum = off\n");
 $node->start;
 # 1024 bits: a page holds 56 entries.
