@@ -80,16 +80,18 @@ LearnSet learn_set(const LabeledSet &rows) {
     return {rows.rows().data, rows.labels.size(), rows.rows().columns, nullptr, 0, rows.labels.data()};
 }
 
-// With the first answers of each query in another order, as a user can put them (docs/how-to/re-rank.md).
-void report_reranked(const std::string &method, const Hasher &hasher,
-                     const std::vector<Collection> &collections) {
-    std::vector<Quality> by_logits, by_embedding;
+// And with the first answers of each query in another order, as a user can put them (docs/how-to/re-rank.md).
+void report_and_rerank(const std::string &method, const Hasher &hasher,
+                       const std::vector<Collection> &collections) {
+    std::vector<Quality> by_code, by_logits, by_embedding;
     for (const Collection &c : collections) {
         Evaluation all = evaluate(hasher, learn_set(c.queries), learn_set(c.database), kOptions);
+        by_code.push_back(all.code);
         by_logits.push_back(all.reranked_by_logits);
         by_embedding.push_back(all.reranked_by_embedding);
     }
-    const std::string first = method + ", first " + std::to_string(kOptions.rerank) + " re-ranked by ";
+    print_row(method, hasher.bits(), by_code);
+    const std::string first = "the same, first " + std::to_string(kOptions.rerank) + " re-ranked by ";
     print_row(first + "logits", hasher.bits(), by_logits);
     print_row(first + "embedding", hasher.bits(), by_embedding);
 }
@@ -125,13 +127,10 @@ void report_own(const Collection &c) {
         std::fprintf(stderr, "%s: training hashers of %d bits\n", c.name.c_str(), bits);
         report("random projection", random_projection(c.training.rows.rows(), bits, kSeed), {c});
         report("ITQ", itq(c.training.rows.rows(), bits, kSeed), {c});
-        const Hasher plain = trained_on(c.training, bits, false, false);
-        report("train_hasher, embeddings", plain, {c});
-        report_reranked("the same", plain, {c});
+        report_and_rerank("train_hasher, embeddings", trained_on(c.training, bits, false, false), {c});
         report("train_hasher, images", trained_on(c.training, bits, true, false), {c});
-        const Hasher labeled = trained_on(c.training, bits, false, true);
-        report("train_hasher, embeddings and labels", labeled, {c});
-        report_reranked("the same", labeled, {c});
+        report_and_rerank("train_hasher, embeddings and labels", trained_on(c.training, bits, false, true),
+                          {c});
         report("train_hasher, images and labels", trained_on(c.training, bits, true, true), {c});
     }
 }
@@ -163,9 +162,7 @@ int run(int argc, char **argv) {
 
     print_head(collections);
     report_floats(collections);
-    const Hasher shipped_hasher = Hasher::parse(shipped.data(), shipped.size());
-    report("**shipped hasher**", shipped_hasher, collections);
-    report_reranked("shipped hasher", shipped_hasher, collections);
+    report_and_rerank("**shipped hasher**", Hasher::parse(shipped.data(), shipped.size()), collections);
     for (int bits : kLengths) {
         report("random projection", random_projection(training, bits, kSeed), collections);
         report("ITQ", itq(training, bits, kSeed), collections);

@@ -155,11 +155,16 @@ TEST(Retrieval, BitsByHand) {
     EXPECT_NEAR(bits.mean_correlation, 6.0 / (8 * 7), 1e-9);
 }
 
-TEST(Retrieval, EvaluatesCodesBesideFloats) {
-    // Signs of the two values, four times each: as good as the cosine here.
+// The signs of two values, four times each.
+Hasher signs_of_two() {
     std::vector<float> weight(16, 0);
     for (int bit = 0; bit < 8; bit++) weight[(bit / 4) * 8 + bit] = 1;
-    Hasher hasher({{2, 8, weight, std::vector<float>(8, 0)}});
+    return Hasher({{2, 8, weight, std::vector<float>(8, 0)}});
+}
+
+TEST(Retrieval, EvaluatesCodesBesideFloats) {
+    // As good as the cosine here.
+    const Hasher hasher = signs_of_two();
     const std::vector<float> rows = {5, 1, 4, 1, -3, 1, -4, 1}, query = {2, 0.1f};
     const int32_t labels[] = {1, 1, 0, 0}, query_label = 1;
     EvaluateOptions options = at(4);
@@ -179,9 +184,7 @@ TEST(Retrieval, EvaluatesCodesBesideFloats) {
 
 // Both rows differ from the query in one value, so that codes cannot tell them apart, and the first one wins.
 TEST(Retrieval, ReranksTheFirstRows) {
-    std::vector<float> weight(16, 0);
-    for (int bit = 0; bit < 8; bit++) weight[(bit / 4) * 8 + bit] = 1;
-    Hasher hasher({{2, 8, weight, std::vector<float>(8, 0)}});
+    const Hasher hasher = signs_of_two();
     const std::vector<float> rows = {-1, 1, 1, -1, -1, -1}, query = {5, 1};
     const int32_t labels[] = {0, 1, 0}, query_label = 1;
     EvaluateOptions options = at(3);

@@ -140,22 +140,17 @@ inline int parallel_build_workers([[maybe_unused]] Relation heap, [[maybe_unused
 
 // The strategy that btree operator families give the operator; 0 where none has it.
 inline int btree_strategy_of(Oid op) {
+    int strategy = 0;
+    ListCell *cell;
 #if PG_VERSION_NUM >= 180000
     static_assert(COMPARE_LT == static_cast<int>(BTLessStrategyNumber) &&
                   COMPARE_GT == static_cast<int>(BTGreaterStrategyNumber));
     List *meanings = get_op_index_interpretation(op);
+    foreach (cell, meanings) strategy = static_cast<OpIndexInterpretation *>(lfirst(cell))->cmptype;
 #else
     List *meanings = get_op_btree_interpretation(op);
+    foreach (cell, meanings) strategy = static_cast<OpBtreeInterpretation *>(lfirst(cell))->strategy;
 #endif
-    int strategy = 0;
-    ListCell *cell;
-    foreach (cell, meanings) {
-#if PG_VERSION_NUM >= 180000
-        strategy = static_cast<OpIndexInterpretation *>(lfirst(cell))->cmptype;
-#else
-        strategy = static_cast<OpBtreeInterpretation *>(lfirst(cell))->strategy;
-#endif
-    }
     list_free_deep(meanings);
     return strategy;
 }
